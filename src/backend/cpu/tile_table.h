@@ -1,0 +1,39 @@
+/* tile_table.h: the vector kernels of one instruction set, over short contiguous runs ("tiles").
+ * Invariant: every kernel takes any n >= 0 and any element-aligned address; tails run the same vector code. */
+#ifndef MX_CPU_TILE_TABLE_H
+#define MX_CPU_TILE_TABLE_H
+
+#include "core/dtype.h"
+#include "graph/prim_id.h"
+
+/* dst[i] = op(a[i], b[i], c[i]); unused inputs are NULL. dst may be the same address as an input of the same element
+ * size, never overlap otherwise. All inputs have the table's dtype; select: a is bool, b and c the dtype.
+ * Output: the dtype, or bool for comparisons, logical_* and is*; float32 for abs, real, imag of complex64. */
+typedef void (*cpu_tile_fn)(int64_t n, void *dst, const void *a, const void *b, const void *c);
+
+/* Reductions that end a program. The canonical tree, the same for every caller, thread count and instruction set: a row of
+ * n values is cut in blocks of CPU_REDUCE_BLOCK; in a block, lane j of CPU_REDUCE_LANES folds elements j, j + LANES, … in
+ * order; lanes are folded pairwise (j with j + half); blocks are folded pairwise in index order (cpu_reduce_pairwise).
+ * Accumulators: float16, bfloat16 -> float32; ints of sum/prod -> their output dtype; the rest themselves. */
+enum { CPU_REDUCE_BLOCK = 1024, CPU_REDUCE_LANES = 32 };
+enum cpu_reduce_op { CPU_SUM, CPU_PROD, CPU_MIN, CPU_MAX, CPU_ALL, CPU_ANY, CPU_REDUCE_OPS };
+
+struct cpu_tile_table {
+  const char *isa;
+  cpu_tile_fn op[MX_PRIM_COUNT][MX_DTYPE_COUNT];    /* NULL: not defined for this dtype */
+  cpu_tile_fn cast[MX_DTYPE_COUNT][MX_DTYPE_COUNT]; /* [from][to]; b and c unused */
+  /* dst[i] = src[i * stride], stride in elements, any sign; by log2 of the element size (0..3). */
+  void (*load_strided[4])(int64_t n, void *dst, const void *src, int64_t stride);
+  /* One block of up to CPU_REDUCE_BLOCK contiguous values of the accumulator dtype -> *acc (one accumulator, overwritten).
+   * Dtypes: uint32 uint64 int32 int64 float32 float64 complex64, for min/max also the small ones, for all/any bool. */
+  void (*reduce_block[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
+  /* acc[i] = fold(acc[i], src[i]) for n independent columns, values of the accumulator dtype. */
+  void (*reduce_fold[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
+};
+
+/* The widest table this CPU and MLX_CPU_ISA allow; chosen once. */
+const struct cpu_tile_table *cpu_tile_table(void);
+/* A named one ("base", "avx2", "avx512", "neon"), or NULL where this build or CPU has none: for tests. */
+const struct cpu_tile_table *cpu_tile_table_named(const char *isa);
+
+#endif
