@@ -1,0 +1,22 @@
+/* eval.h: computing what is asked for.
+ * Invariant: an array is computed at most once, whoever asks; an error is raised where the result is asked for. */
+#ifndef MX_EVAL_EVAL_H
+#define MX_EVAL_EVAL_H
+
+#include "graph/array.h"
+
+struct mx_stream;
+
+/* Computes the arrays; on return all are done, or the first error is returned. Any thread, any number at once. */
+int mx_eval(mx_array *const *arrays, int64_t n);
+/* Starts computing and returns; errors come from a later mx_eval, mx_wait or synchronize. */
+int mx_eval_async(mx_array *const *arrays, int64_t n);
+/* As mx_eval of one array; cheap when it is done. */
+int mx_wait(mx_array *a);
+/* Waits until all that was started on this stream is done; NULL: on every stream. */
+int mx_synchronize(struct mx_stream *s);
+/* While a wait lasts, poll(ctx) is called every 50 ms on the waiting thread; non-zero ends the wait with MX_ECALLBACK
+ * (the work goes on). Thread-local; NULL switches it off. */
+void mx_eval_set_poll(int (*poll)(void *ctx), void *ctx);
+
+#endif
