@@ -1,5 +1,7 @@
 #include "core/error.h"
 
+#include "core/thread.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,4 +41,29 @@ int mx_error_raise(const struct mx_error *e) {
 void mx_error_release(struct mx_error *e) {
   free(e->text);
   *e = (struct mx_error){MX_OK, NULL};
+}
+
+static mx_mutex handler_lock = MX_MUTEX_INIT;
+static void (*handler_call)(const char *, void *);
+static void *handler_data;
+static void (*handler_release)(void *);
+
+int mx_boundary(int status) {
+  if (MX_LIKELY(status == MX_OK)) return MX_OK;
+  mx_lock(&handler_lock);
+  void (*call)(const char *, void *) = handler_call;
+  void *data = handler_data;
+  mx_unlock(&handler_lock);
+  if (call) call(error_text, data);
+  else fprintf(stderr, "MLX error: %s\n", error_text);
+  return status;
+}
+
+void mx_error_set_handler(void (*handler)(const char *, void *), void *data, void (*release)(void *)) {
+  mx_lock(&handler_lock);
+  void *old = handler_data;
+  void (*drop)(void *) = handler_release;
+  handler_call = handler, handler_data = data, handler_release = release;
+  mx_unlock(&handler_lock);
+  if (drop) drop(old);
 }

@@ -23,6 +23,11 @@ const char *mx_error_text(void);
 enum mx_status mx_error_class(void);
 void mx_error_clear(void);
 
+/* What a public function returns through: a non-zero status is told to the handler once (mlx_set_error_handler), then returned. */
+int mx_boundary(int status);
+/* handler NULL: the default, which prints one line to stderr. release(data) is called when the handler is replaced. */
+void mx_error_set_handler(void (*handler)(const char *text, void *data), void *data, void (*release)(void *data));
+
 /* An error that travels between threads (in an event). Plain value; release frees its text. */
 struct mx_error {
   enum mx_status status;

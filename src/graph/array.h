@@ -93,10 +93,12 @@ struct mx_node {
   uint8_t flags;
   _Atomic bool detached; /* inputs were let go */
   uint32_t mark;         /* scratch of eval, under its claim lock */
+  mx_node *link;         /* in the list of the dying, or of eval's claimed */
   int32_t nin, nout;
   mx_array **in;
   struct mx_params p; /* copies, inside this allocation; obj is a reference */
   struct mx_error *error; /* of a failed node */
+  void *waiters;          /* eval's: who wants to know when it is done; under eval's lock */
   mx_array out[];         /* nout of them */
 };
 
@@ -112,13 +114,13 @@ void mx_unref(mx_array *a); /* NULL is fine; iterative: a graph of any depth die
 static inline bool mx_is_done(const mx_array *a) {
   return atomic_load_explicit(&a->node->state, memory_order_acquire) == MX_DONE;
 }
-/* Takes references of a node's inputs into in[] (room for node->nin) under the node's lock; false when they were let go.
- * The way for every walk but eval's own. */
-bool mx_node_inputs(mx_node *n, mx_array **in);
+/* Takes references of a node's inputs into in[] (room for n->nin) and of all its outputs, under the node's lock; false
+ * (nothing taken) when its inputs were let go: it is a leaf then. The way for every walk but eval's own. */
+bool mx_node_hold(mx_node *n, mx_array **in);
+void mx_node_let_go(mx_node *n, mx_array *const *in); /* undoes a hold that said true */
 /* Lets go of the inputs of a done node, unless an active trace still wants them. */
 void mx_node_detach(mx_node *n);
-/* The call that made this node; valid while it is not detached and `in` (from mx_node_inputs) is held.
- * outs must have room for n->nout pointers. */
+/* The call that made this node; valid while it is held. outs must have room for n->nout pointers. */
 struct mx_call mx_node_call(mx_node *n, mx_array *const *in, mx_array **outs);
 
 /* Leaves. All return a new reference or NULL with the error set. */

@@ -6,6 +6,8 @@
 #include "core/error.h"
 #include "graph/array.h"
 
+struct mx_spec;
+
 typedef struct mx_build {
   struct mx_stream *stream;
   int status; /* of the first error, whose text is this thread's */
