@@ -1,0 +1,30 @@
+"""Run inside a clean venv after `pip install .`: the package stands alone, counts right and imports fast."""
+import subprocess
+import sys
+import time
+
+
+def seconds(code):
+    """The best of seven starts of a fresh interpreter."""
+    best = 1e9
+    for _ in range(7):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+import mlx.core as mx  # noqa: E402
+import mlx.nn  # noqa: E402
+import mlx.optimizers  # noqa: E402
+import mlx.utils  # noqa: E402
+
+assert mx.__version__.startswith("0.32."), mx.__version__
+assert mx.__ravel_version__ == "0.1.0", mx.__ravel_version__
+assert "site-packages" in mx.__file__, mx.__file__
+x = mx.array([1.0, 2.0, 3.0])
+assert mx.grad(lambda v: (v * v).sum())(x).tolist() == [2.0, 4.0, 6.0]
+assert mlx.nn.Linear(3, 2)(x).shape == (2,)
+extra = seconds("import mlx.core") - seconds("pass")
+print(f"import mlx.core takes {extra * 1e3:.1f} ms beyond Python's own start")
+assert extra < 0.050, extra
