@@ -1,3 +1,4 @@
+/* dtype.c: what is known of each dtype: one row in one table, in the order of enum mx_dtype. */
 #include "core/dtype.h"
 
 size_t mx_dtype_size(enum mx_dtype d) {

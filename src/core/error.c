@@ -1,3 +1,4 @@
+/* error.c: the thread-local error: its class, its text, and the handler at the public boundary. */
 #include "core/error.h"
 
 #include "core/thread.h"
