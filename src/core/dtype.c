@@ -1,4 +1,4 @@
-/* dtype.c: what is known of each dtype: one row in one table, in the order of enum mx_dtype. */
+/* dtype.c: size, name and promotion of each dtype; the tables stand in the order of enum mx_dtype. */
 #include "core/dtype.h"
 
 size_t mx_dtype_size(enum mx_dtype d) {
