@@ -9,10 +9,9 @@ struct mx_stream;
 
 /* Computes the arrays; on return all are done, or the first error is returned. Any thread, any number at once. */
 int mx_eval(mx_array *const *arrays, int64_t n);
-/* Starts computing and returns; errors come from a later mx_eval, mx_wait or synchronize. */
+/* Starts computing and returns; errors come from a later mx_eval or synchronize. */
 int mx_eval_async(mx_array *const *arrays, int64_t n);
-/* As mx_eval of one array; cheap when it is done. */
-int mx_wait(mx_array *a);
+static inline int mx_eval_one(mx_array *a) { return mx_is_done(a) ? 0 : mx_eval(&a, 1); }
 /* Waits until all that was started on this stream is done; NULL: on every stream. */
 int mx_synchronize(struct mx_stream *s);
 /* While a wait lasts, poll(ctx) is called every 50 ms on the waiting thread; non-zero ends the wait with MX_ECALLBACK

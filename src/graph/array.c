@@ -186,18 +186,34 @@ void mx_node_let_go(mx_node *n, mx_array *const *in) {
   mx_node_unref(n);
 }
 
-void mx_node_detach(mx_node *n) {
-  if (mx_trace_keeps(n)) return;
+bool mx_node_steal(mx_node *n) {
   mx_lock(node_lock(n));
   bool was = atomic_exchange_explicit(&n->detached, true, memory_order_acq_rel);
-  for (int i = 0; !was && n->nout > 1 && i < n->nout; i++)
-    if (atomic_load_explicit(&n->out[i].refs, memory_order_relaxed) == 0) output_release(&n->out[i]);
   mx_unlock(node_lock(n));
-  if (was) return;
+  return !was;
+}
+
+void mx_node_unsteal(mx_node *n) {
+  mx_lock(node_lock(n));
+  atomic_store_explicit(&n->detached, false, memory_order_release);
+  mx_unlock(node_lock(n));
+}
+
+void mx_node_drop_stolen(mx_node *n) {
+  if (n->nout > 1) { /* outputs that nobody holds waited for this */
+    mx_lock(node_lock(n));
+    for (int i = 0; i < n->nout; i++)
+      if (atomic_load_explicit(&n->out[i].refs, memory_order_relaxed) == 0) output_release(&n->out[i]);
+    mx_unlock(node_lock(n));
+  }
   for (int i = 0; i < n->nin; i++) mx_unref(n->in[i]);
   struct mx_object *obj = n->p.obj;
   n->p.obj = NULL;
   mx_object_unref(obj);
+}
+
+void mx_node_detach(mx_node *n) {
+  if (!mx_trace_keeps(n) && mx_node_steal(n)) mx_node_drop_stolen(n);
 }
 
 struct mx_call mx_node_call(mx_node *n, mx_array *const *in, mx_array **outs) {

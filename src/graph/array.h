@@ -92,13 +92,13 @@ struct mx_node {
   _Atomic uint8_t state;
   uint8_t flags;
   _Atomic bool detached; /* inputs were let go */
-  uint32_t mark;         /* scratch of eval, under its claim lock */
-  mx_node *link;         /* in the list of the dying, or of eval's claimed */
+  _Atomic bool awaited;  /* some thread waits for it to leave the claimed state */
+  uint32_t epoch, mark;  /* eval's, under its claim lock: which claim took it, and its place there */
+  mx_node *link;         /* in the list of the dying */
   int32_t nin, nout;
   mx_array **in;
   struct mx_params p; /* copies, inside this allocation; obj is a reference */
   struct mx_error *error; /* of a failed node */
-  void *waiters;          /* eval's: who wants to know when it is done; under eval's lock */
   mx_array out[];         /* nout of them */
 };
 
@@ -120,6 +120,11 @@ bool mx_node_hold(mx_node *n, mx_array **in);
 void mx_node_let_go(mx_node *n, mx_array *const *in); /* undoes a hold that said true */
 /* Lets go of the inputs of a done node, unless an active trace still wants them. */
 void mx_node_detach(mx_node *n);
+/* Eval's detach in two halves: steal makes the node a leaf to every walker while n->in and its references stay the
+ * thief's, who gives them back (unsteal) or drops them (mx_node_drop_stolen). False: a trace keeps them, or nothing there. */
+bool mx_node_steal(mx_node *n);
+void mx_node_unsteal(mx_node *n);
+void mx_node_drop_stolen(mx_node *n);
 /* The call that made this node; valid while it is held. outs must have room for n->nout pointers. */
 struct mx_call mx_node_call(mx_node *n, mx_array *const *in, mx_array **outs);
 

@@ -46,6 +46,8 @@ static struct mx_trace *keeper(struct mx_trace *t) {
   return t;
 }
 
+bool mx_trace_wants(const mx_node *n) { return n->trace && keeper(n->trace); }
+
 bool mx_trace_keeps(mx_node *n) {
   if (!n->trace) return false;
   mx_lock(&trace_lock);

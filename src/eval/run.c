@@ -1,0 +1,130 @@
+/* run.c: one step, from inputs that are there to outputs that are there.
+ * Invariant: on an error every output is left without a buffer. */
+#include "eval/run.h"
+
+#include "backend/backend.h"
+#include "core/error.h"
+#include "eval/trace_file.h"
+#include "graph/stream.h"
+
+#include <string.h>
+
+static const struct mx_backend *backend_of(const struct mx_stream *s) {
+  (void)s; /* one backend so far: a stream of an absent device cannot be made */
+  return mx_cpu_backend();
+}
+
+static void forget(struct mx_tensor *const *out, int n) {
+  for (int i = 0; i < n; i++) {
+    mx_buffer_unref(out[i]->buf);
+    out[i]->buf = NULL;
+    out[i]->data = NULL;
+  }
+}
+
+static int give_memory(struct mx_tensor *t) {
+  mx_strides_contiguous(t->shape, t->ndim, t->strides);
+  int status = mx_buffer_new(&t->buf, (size_t)t->size * mx_dtype_size(t->dtype), MX_MEMORY_HOST);
+  if (status) return status;
+  t->data = t->buf->host;
+  return MX_OK;
+}
+
+static void share(const struct mx_tensor *from, struct mx_tensor *to) {
+  to->buf = mx_buffer_ref(from->buf);
+  to->data = from->data;
+}
+
+/* May `to` be written over `from`'s memory, element for element? */
+static bool can_take(const struct mx_tensor *from, const struct mx_tensor *to) {
+  return from->buf && !from->buf->external && !from->buf->read_only && from->size == to->size && from->size > 1 &&
+         mx_dtype_size(from->dtype) == mx_dtype_size(to->dtype) && mx_same_shape(from, to) && mx_tensor_is_contiguous(from);
+}
+
+static int copy_to(const struct mx_stream *s, struct mx_tensor *in, struct mx_tensor *out) {
+  struct mx_program p = {.nin = 1, .nout = 1, .in_dtype = {(uint8_t)in->dtype}};
+  int64_t strides[MX_MAX_NDIM];
+  struct mx_tensor shaped = *out; /* the same memory, seen in the input's shape */
+  shaped.shape = in->shape, shaped.ndim = in->ndim, shaped.strides = strides;
+  mx_strides_contiguous(in->shape, in->ndim, strides);
+  struct mx_tensor *to = &shaped;
+  struct mx_program_run run = {.program = &p, .ndim = in->ndim, .shape = in->shape, .in = &in, .out = &to};
+  return backend_of(s)->run_program(&run);
+}
+
+static int run_view(const struct mx_step *s, const struct mx_call *call, struct mx_tensor *in, struct mx_tensor *out) {
+  if (in->size == 0 || out->size == 0 || !call->prim->view(call, in, out)) {
+    int status = give_memory(out);
+    if (status || out->size == 0) return status;
+    return copy_to(s->stream, in, out);
+  }
+  if (in->buf) {
+    out->buf = mx_buffer_ref(in->buf);
+    return MX_OK;
+  }
+  /* A scalar's data lives in its node, which may die before its view. */
+  int status = mx_buffer_new(&out->buf, 16, MX_MEMORY_HOST);
+  if (status) return status;
+  memcpy(out->buf->host, in->data, mx_dtype_size(in->dtype));
+  out->data = out->buf->host;
+  return MX_OK;
+}
+
+static int run_program(const struct mx_step *s, struct mx_tensor *const *in, struct mx_tensor *const *out, const bool *may_take) {
+  bool taken[MX_PROGRAM_INPUTS] = {false};
+  for (int i = 0; i < s->nout; i++) {
+    for (int k = 0; k < s->nin && !s->program->reduce && !out[i]->buf; k++) {
+      if (taken[k] || !may_take[k] || !can_take(in[k], out[i])) continue;
+      taken[k] = true;
+      mx_strides_contiguous(out[i]->shape, out[i]->ndim, out[i]->strides);
+      share(in[k], out[i]);
+    }
+    int status = out[i]->buf ? MX_OK : give_memory(out[i]);
+    if (status) return status;
+  }
+  if (out[0]->size == 0) return MX_OK;
+  struct mx_program_run run = {.program = s->program, .ndim = s->ndim, .shape = s->shape, .reduce_axes = s->reduce_axes,
+                               .in = in, .out = out};
+  return backend_of(s->stream)->run_program(&run);
+}
+
+static int run_kernel(const struct mx_step *s, const struct mx_call *call, struct mx_tensor *const *in,
+                      struct mx_tensor *const *out, const bool *may_take) {
+  if (call->prim->id == MX_PRIM_compiled) return mx_plan_run((struct mx_plan *)call->p.obj, in, out, may_take);
+  if (call->prim->id == MX_PRIM_depends) {
+    for (int i = 0; i < s->nout; i++) {
+      memcpy(out[i]->strides, in[i]->strides, (size_t)in[i]->ndim * sizeof(int64_t));
+      share(in[i], out[i]);
+      if (!out[i]->buf) { /* a scalar inside its node */
+        int status = give_memory(out[i]);
+        if (status) return status;
+        memcpy(out[i]->data, in[i]->data, mx_dtype_size(in[i]->dtype));
+      }
+    }
+    return MX_OK;
+  }
+  if (!backend_of(s->stream)->has(call->prim->id))
+    return mx_fail(MX_ENOTIMPL, "[%s] The CPU has no kernel for this operation.", call->prim->name);
+  for (int i = 0; i < s->nout; i++) {
+    int over = call->prim->inplace - 1;
+    if (i == 0 && over >= 0 && may_take[over] && can_take(in[over], out[0])) {
+      mx_strides_contiguous(out[0]->shape, out[0]->ndim, out[0]->strides);
+      share(in[over], out[0]);
+    } else {
+      int status = give_memory(out[i]);
+      if (status) return status;
+    }
+  }
+  return backend_of(s->stream)->run(call, in, out);
+}
+
+int mx_run_step(const struct mx_step *s, const struct mx_call *call, struct mx_tensor *const *in, struct mx_tensor *const *out,
+                const bool *may_take) {
+  int64_t begin = mx_trace_file_on() ? mx_trace_file_now() : 0;
+  int status = s->kind == MX_STEP_PROGRAM ? run_program(s, in, out, may_take)
+               : s->kind == MX_STEP_VIEW  ? run_view(s, call, in[0], out[0])
+                                          : run_kernel(s, call, in, out, may_take);
+  if (status) forget(out, s->nout);
+  if (begin) mx_trace_file_step(s, in, out, begin);
+  return status;
+}
