@@ -1,0 +1,165 @@
+"""The rows in PyTorch, eager unless the row says compiled; CPU, two threads."""
+import math
+
+import torch
+
+from data import M16, SIDE, digits, digits_layers, floats, indices
+
+torch.set_num_threads(2)
+
+
+def tensor(*shape, seed=0, dtype=torch.float32):
+    return torch.from_numpy(floats(*shape, seed=seed)).to(dtype)
+
+
+def gelu_of(x):
+    return x * (1 + torch.erf(x / math.sqrt(2))) / 2
+
+
+def unary(f, dtype=torch.float32):
+    x = tensor(M16, dtype=dtype)
+    return lambda: f(x)
+
+
+def add8():
+    a, b = tensor(8), tensor(8, seed=1)
+    return lambda: a + b
+
+
+def chain1000():
+    a, b = tensor(8), tensor(8, seed=1)
+
+    def run():
+        x = a
+        for _ in range(1000):
+            x = x + b
+
+    return run
+
+
+def add():
+    a, b = tensor(M16), tensor(M16, seed=1)
+    return lambda: a + b
+
+
+def add_t():
+    a, b = tensor(SIDE, SIDE), tensor(SIDE, SIDE, seed=1)
+    return lambda: a + b.T
+
+
+def exp():
+    return unary(torch.exp)
+
+
+def erf():
+    return unary(torch.erf)
+
+
+def gelu():
+    return unary(gelu_of)
+
+
+def gelu_compiled():
+    """torch.compile where it works (it needs a C++ compiler), else the library's own fused gelu."""
+    return unary(compiled_gelu())
+
+
+def gelu_bf16():
+    return unary(compiled_gelu(), torch.bfloat16)
+
+
+def compiled_gelu():
+    try:
+        f = torch.compile(gelu_of)
+        f(torch.ones(8))
+        return f
+    except Exception:  # no compiler on this machine
+        return torch.nn.functional.gelu
+
+
+def sum():
+    return unary(torch.sum)
+
+
+def sum_axis0():
+    a = tensor(SIDE, SIDE)
+    return lambda: a.sum(dim=0)
+
+
+def softmax():
+    a = tensor(SIDE, SIDE)
+    return lambda: torch.softmax(a, dim=-1)
+
+
+def product(*shapes, dtype=torch.float32):
+    a, b = (tensor(*s, seed=i, dtype=dtype) for i, s in enumerate(shapes))
+    return lambda: a @ b
+
+
+def matmul():
+    return product((2048, 2048), (2048, 2048))
+
+
+def matmul_bf16():
+    return product((2048, 2048), (2048, 2048), dtype=torch.bfloat16)
+
+
+def gemv():
+    return product((SIDE, SIDE), (SIDE,))
+
+
+def gemv_bf16():
+    return product((SIDE, SIDE), (SIDE,), dtype=torch.bfloat16)
+
+
+def take():
+    a, rows = tensor(SIDE, SIDE), torch.from_numpy(indices(8192, SIDE))
+    return lambda: torch.index_select(a, 0, rows)
+
+
+def transpose():
+    a = tensor(SIDE, SIDE)
+    return lambda: a.T.contiguous()
+
+
+def normal():
+    return lambda: torch.randn(M16)
+
+
+def stepper(sizes, rate):
+    layers = []
+    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
+        layers += [torch.nn.Linear(n, m)] + ([torch.nn.ReLU()] if i + 2 < len(sizes) else [])
+    model = torch.nn.Sequential(*layers)
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+
+    def step(x, y):
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def mlp():
+    step = stepper([784, 512, 512, 10], 1e-3)
+    x, y = tensor(256, 784), torch.from_numpy(indices(256, 10)).long()
+    return lambda: step(x, y)
+
+
+def digits_training():
+    x, y = digits()
+    x, y = torch.from_numpy(x), torch.from_numpy(y).long()
+    sizes, batch, epochs, rate = digits_layers()
+    step = stepper(sizes, rate)
+    orders = [torch.randperm(len(y), generator=torch.Generator().manual_seed(e)) for e in range(epochs)]
+
+    def run():
+        for order in orders:
+            for i in range(0, len(y) - batch + 1, batch):
+                pick = order[i : i + batch]
+                step(x[pick], y[pick])
+
+    return run
