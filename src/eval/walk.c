@@ -1,3 +1,4 @@
+/* walk.c: a depth-first walk with its own stack on the heap; epochs tell what this walk has seen. */
 #include "eval/walk.h"
 
 #include "core/error.h"

@@ -1,3 +1,4 @@
+/* tape.c: writes a part of the graph down, inputs first; a hash table gives each node its place. */
 #include "graph/tape.h"
 
 #include "core/error.h"
