@@ -91,7 +91,7 @@ static int run_program(const struct mx_step *s, struct mx_tensor *const *in, str
 static int run_kernel(const struct mx_step *s, const struct mx_call *call, struct mx_tensor *const *in,
                       struct mx_tensor *const *out, const bool *may_take) {
   if (call->prim->id == MX_PRIM_compiled) return mx_plan_run((struct mx_plan *)call->p.obj, in, out, may_take);
-  if (call->prim->id == MX_PRIM_depends) {
+  if (call->prim->id == MX_PRIM_depends || call->prim->id == MX_PRIM_custom) { /* outputs are the first inputs */
     for (int i = 0; i < s->nout; i++) {
       memcpy(out[i]->strides, in[i]->strides, (size_t)in[i]->ndim * sizeof(int64_t));
       share(in[i], out[i]);
