@@ -2,6 +2,7 @@
 #ifndef MX_CORE_THREAD_H
 #define MX_CORE_THREAD_H
 
+#include "core/compiler.h"
 #include <pthread.h>
 #include <stdbool.h>
 
