@@ -15,6 +15,7 @@ import time
 import peers
 from rows import ROWS
 
+HOPELESS = 5.0  # seconds: a peer that takes longer than this keeps its first call as its one sample
 SLOW = 0.5  # seconds: a peer that takes longer than this gets fewer repeats
 
 
@@ -50,12 +51,12 @@ def measure(row, running, probe, repeats):
     for name, process in running.items():
         result[name] = process.ask(f"setup {row.name}")
         if "missing" not in result[name]:
-            samples[name] = []
+            samples[name] = [result[name]["steady"]] if result[name]["steady"] > HOPELESS else []
     command = probe_command(row)
     probed = []
     for turn in range(repeats):
         for name in list(samples):
-            if turn >= 3 and result[name]["steady"] * turn > SLOW * repeats:
+            if result[name]["steady"] > HOPELESS or turn >= 3 and result[name]["steady"] * turn > SLOW * repeats:
                 continue
             said = running[name].ask("run")
             if "missing" in said:
