@@ -10,6 +10,18 @@
 #define MX_UNUSED __attribute__((unused))
 #define MX_ALIGN_UP(n, to) (((n) + ((to)-1)) & ~((to)-1))
 
+/* MX_TARGET_BEGIN("avx2,fma") … MX_TARGET_END: the functions between may use those instructions, whatever the flags.
+ * Headers are included before it. */
+#define MX_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define MX_TARGET_BEGIN(features) MX_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define MX_TARGET_END MX_PRAGMA(clang attribute pop)
+#else
+#define MX_TARGET_BEGIN(features) MX_PRAGMA(GCC push_options) MX_PRAGMA(GCC target(features))
+#define MX_TARGET_END MX_PRAGMA(GCC pop_options)
+#endif
+#define MX_INLINE static inline __attribute__((always_inline))
+
 /* Every array has at most this many dimensions; shapes fit fixed buffers on the stack. */
 enum { MX_MAX_NDIM = 32 };
 
