@@ -1,0 +1,13 @@
+/* tile_neon.c: the tile table for 64-bit ARM, whose every CPU has it. */
+#include "backend/cpu/simd/headers.h"
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#define VBYTES 16
+#define TABLE cpu_tile_neon
+#define ISA "neon"
+#define FMA(a, b, c) ((vf)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#include "backend/cpu/simd/kernels.inc"
+#else
+const struct cpu_tile_table cpu_tile_neon;
+#endif
