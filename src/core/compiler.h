@@ -13,6 +13,12 @@
 /* MX_TARGET_BEGIN("avx2,fma") … MX_TARGET_END: the functions between may use those instructions, whatever the flags.
  * Headers are included before it. */
 #define MX_PRAGMA(text) _Pragma(#text)
+/* Before a loop whose output may be the same address as an input (never a shifted one): vectorise without a check. */
+#if defined(__clang__)
+#define MX_IVDEP MX_PRAGMA(clang loop vectorize(assume_safety))
+#else
+#define MX_IVDEP MX_PRAGMA(GCC ivdep)
+#endif
 #if defined(__clang__)
 #define MX_TARGET_BEGIN(features) MX_PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
 #define MX_TARGET_END MX_PRAGMA(clang attribute pop)
