@@ -1,0 +1,92 @@
+/* ravel.h: what mlx-c lacks: 64-bit shapes, weak scalars, shared memory, classes of errors, threads. */
+#ifndef MLX_RAVEL_H
+#define MLX_RAVEL_H
+
+#include "mlx/c/array.h"
+#include "mlx/c/closure.h"
+#include "mlx/c/stream.h"
+#include "mlx/c/vector.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+MLX_API const char *mlx_ravel_version(void);
+
+/* Errors: what every function that returns int returns when not 0. */
+typedef enum mlx_ravel_error_ {
+  MLX_RAVEL_OK = 0,
+  MLX_RAVEL_RUNTIME,
+  MLX_RAVEL_VALUE,
+  MLX_RAVEL_TYPE,
+  MLX_RAVEL_INDEX,
+  MLX_RAVEL_MEMORY,
+  MLX_RAVEL_NOT_IMPLEMENTED,
+  MLX_RAVEL_CALLBACK, /* a closure of the caller's failed, or a wait was interrupted */
+} mlx_ravel_error;
+/* This thread's last error. The text is valid until the next error. */
+MLX_API mlx_ravel_error mlx_ravel_error_class(void);
+MLX_API const char *mlx_ravel_error_text(void);
+MLX_API void mlx_ravel_error_clear(void);
+/* For closures: sets the error that the closure is about to return; returns the class. */
+MLX_API int mlx_ravel_error_set(mlx_ravel_error error, const char *text);
+
+/* Arrays with 64-bit dimensions: a copy of row-contiguous data; *res replaced. */
+MLX_API int mlx_ravel_array_new_data(mlx_array *res, const void *data, const int64_t *shape, int ndim, mlx_dtype dtype);
+MLX_API const int64_t *mlx_ravel_array_shape(const mlx_array arr);
+/* Strides in elements, of an evaluated array (NULL before). */
+MLX_API const int64_t *mlx_ravel_array_strides(const mlx_array arr);
+/* The data of an evaluated array, at element [0, 0, …] (NULL before). */
+MLX_API void *mlx_ravel_array_data(const mlx_array arr);
+MLX_API bool mlx_ravel_array_is_evaluated(const mlx_array arr);
+MLX_API bool mlx_ravel_array_is_contiguous(const mlx_array arr); /* row-major without gaps; of an evaluated array */
+/* Uses the caller's memory: strides in elements (NULL: row-contiguous). release(payload) is called once, also on failure. */
+MLX_API int mlx_ravel_array_wrap(mlx_array *res, void *data, const int64_t *shape, const int64_t *strides, int ndim, mlx_dtype dtype,
+    bool read_only, void (*release)(void *payload), void *payload);
+/* Evaluates arr and pins its data for an export: while the pin is held the data stays and is not written over. */
+MLX_API int mlx_ravel_array_pin(void **pin, const mlx_array arr);
+MLX_API void mlx_ravel_array_unpin(void *pin);
+
+/* Weak scalars: a constant of a host language beside an array. With an array of dtype `other`: a bool takes it; an integer
+ * takes it too (int32 beside bool); a float takes it when it is inexact, else float32; a complex number is complex64.
+ * Alone (has_other false): bool, int32 (int64 where it does not fit), float32, complex64. An integer that does not fit the
+ * dtype is MLX_RAVEL_VALUE. */
+typedef enum mlx_ravel_scalar_kind_ {
+  MLX_RAVEL_BOOL,
+  MLX_RAVEL_INT,
+  MLX_RAVEL_FLOAT,
+  MLX_RAVEL_COMPLEX,
+} mlx_ravel_scalar_kind;
+MLX_API int mlx_ravel_scalar(mlx_array *res, mlx_ravel_scalar_kind kind, int64_t integer, double re, double im, bool has_other,
+    mlx_dtype other);
+MLX_API mlx_dtype mlx_ravel_promote(mlx_dtype a, mlx_dtype b);
+
+/* Operations with 64-bit parameters. NULL axes: all of them. */
+MLX_API int mlx_ravel_reshape(mlx_array *res, const mlx_array a, const int64_t *shape, int ndim, const mlx_stream s);
+MLX_API int mlx_ravel_broadcast_to(mlx_array *res, const mlx_array a, const int64_t *shape, int ndim, const mlx_stream s);
+MLX_API int mlx_ravel_full(mlx_array *res, const int64_t *shape, int ndim, const mlx_array vals, mlx_dtype dtype, const mlx_stream s);
+MLX_API int mlx_ravel_slice(mlx_array *res, const mlx_array a, const int64_t *start, const int64_t *stop, const int64_t *step,
+    const mlx_stream s);
+/* mode: 0 replace, 1 add, 2 multiply, 3 maximum, 4 minimum. update broadcasts to the region. */
+MLX_API int mlx_ravel_slice_update(mlx_array *res, const mlx_array src, const mlx_array update, const int64_t *start,
+    const int64_t *stop, const int64_t *step, int mode, const mlx_stream s);
+MLX_API int mlx_ravel_gather(mlx_array *res, const mlx_array a, const mlx_vector_array indices, const int *axes, size_t naxes,
+    const int64_t *slice_sizes, const mlx_stream s);
+
+/* Threads that CPU operations share (0: the default); returns the number before. */
+MLX_API int mlx_ravel_set_threads(int count);
+MLX_API int mlx_ravel_threads(void);
+/* While this thread waits for results, poll(ctx) is called every 50 ms; non-zero ends the wait with MLX_RAVEL_CALLBACK. */
+MLX_API void mlx_ravel_set_poll(int (*poll)(void *ctx), void *ctx);
+
+/* A function compiled under an id of the library's (never reused), with a payload-free call: the binding's fast way.
+ * Appends outputs to *res. constants: part of the cache key. */
+MLX_API uint64_t mlx_ravel_compile_id(void);
+MLX_API int mlx_ravel_compile_call(mlx_vector_array *res, const mlx_closure fun, uint64_t id, const uint64_t *constants,
+    size_t nconstants, bool shapeless, const mlx_vector_array inputs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
