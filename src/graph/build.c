@@ -142,7 +142,7 @@ int mx_infer_broadcast(const struct mx_call *c, struct mx_spec *out) {
 
 int mx_axis(const char *op, int64_t axis, int ndim, int *out) {
   if (axis < -ndim || axis >= ndim)
-    return mx_fail(MX_EVALUE, "[%s] Axis %lld is out of bounds for an array with %d dimensions.", op, (long long)axis, ndim);
+    return mx_fail(MX_EINDEX, "[%s] Axis %lld is out of bounds for array with %d dimensions.", op, (long long)axis, ndim);
   *out = (int)(axis < 0 ? axis + ndim : axis);
   return MX_OK;
 }

@@ -51,7 +51,7 @@ mx_array *mx_scalar(mx_build *b, double value, enum mx_dtype dtype);
 /* Shared by infer rules. NumPy broadcasting of all inputs into out->shape; dtype of the last input. The error names the op and shapes. */
 int mx_infer_broadcast(const struct mx_call *c, struct mx_spec *out);
 int mx_broadcast_shapes(const char *op, const int64_t *a, int na, const int64_t *b, int nb, int64_t *out, int *nout);
-/* Negative axes count from the end; MX_EVALUE (as MLX) when out of bounds. */
+/* Negative axes count from the end; MX_EINDEX (as MLX) when out of bounds. */
 int mx_axis(const char *op, int64_t axis, int ndim, int *out);
 
 #endif

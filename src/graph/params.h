@@ -1,0 +1,78 @@
+/* params.h: what each primitive's parameters mean: the head struct and the counted integers. Builders write them, rules and
+ * kernels read them. Invariant: heads have no hidden padding, so that equal parameters are equal bytes.
+ *
+ * n = number of dimensions of the first input. All axes are in [0, n), all starts in bounds: builders normalize.
+ *
+ *   primitive             head                      ints                                inputs
+ *   astype, view          mx_dtype_params           -                                   a
+ *   reshape, broadcast    -                         shape                               a
+ *   expand_dims           -                         axes of the output, ascending       a
+ *   squeeze               -                         axes, ascending                     a
+ *   transpose             -                         permutation                         a
+ *   slice                 -                         start[n] size[n] step[n]            a; element k of axis i is start + k*step
+ *   as_strided            mx_strided_params         shape[m] strides[m]                 a, seen as a row-contiguous run
+ *   sum … any             -                         axes, ascending                     a
+ *   logsumexp             -                         -        last axis, kept as 1       a
+ *   softmax               mx_softmax_params         -        last axis                  a
+ *   argreduce             mx_argreduce_params       axis     kept as 1; out uint32      a
+ *   concatenate           -                         axis                                the parts, one dtype
+ *   pad                   -                         low[n] high[n], >= 0                a, value (0-d)
+ *   slice_update          mx_mode_params            start[n] size[n] step[n]            a, update of shape size
+ *   dynamic_slice         -                         axes[k] size[n]                     a, start (k integers)
+ *   dynamic_slice_update  -                         axes[k]                             a, update (n dims), start (k integers)
+ *   gather                -                         axes[k] slice_size[n]               a, k index arrays of one shape s;
+ *                                                     out: s + slice_size
+ *   scatter               mx_mode_params            axes[k]                             a, k index arrays of one shape s, updates:
+ *                                                     shape s + the size of one slice [n]
+ *   gather_axis           -                         axis                                a, indices (n dims; other axes as a's)
+ *   scatter_axis          mx_mode_params            axis                                a, indices, updates of the indices' shape
+ *   sort, argsort         -                         axis     stable, NaN last           a
+ *   matmul                -                         -                                   a (…,m,k), b (…,k,n): equal batch shapes
+ *   addmm                 mx_addmm_params           -                                   c (out shape), a, b
+ *   arange                mx_arange_params          size                                -
+ *   random_bits           mx_bits_params            shape of what one key draws         keys (…, 2) uint32; out: … + shape
+ *
+ * Index arrays are int32, uint32 or int64, all of a call alike. A negative index counts from the end; out of bounds is
+ * MX_EINDEX (gather, gather_axis, scatter, scatter_axis). Dynamic starts are clamped so that the slice fits. */
+#ifndef MX_GRAPH_PARAMS_H
+#define MX_GRAPH_PARAMS_H
+
+#include <stdint.h>
+
+struct mx_dtype_params {
+  int32_t dtype; /* enum mx_dtype */
+};
+
+struct mx_strided_params {
+  int64_t offset; /* in elements */
+};
+
+struct mx_softmax_params {
+  int32_t precise; /* halves: the whole computation in float32; the primitive does so in any case */
+};
+
+enum mx_argreduce { MX_ARGMIN, MX_ARGMAX };
+struct mx_argreduce_params {
+  int32_t op; /* the first extreme wins */
+};
+
+/* What becomes of the old value where an update falls. Without a mode the last update in row-major order wins. */
+enum mx_update_mode { MX_UPDATE_NONE, MX_UPDATE_SUM, MX_UPDATE_PROD, MX_UPDATE_MAX, MX_UPDATE_MIN };
+struct mx_mode_params {
+  int32_t mode; /* enum mx_update_mode */
+};
+
+struct mx_addmm_params {
+  double alpha, beta; /* alpha * (a @ b) + beta * c */
+};
+
+struct mx_arange_params {
+  double start, step; /* element i is start + i * step: in double for floats, in int64 for integers */
+  int64_t dtype;
+};
+
+struct mx_bits_params {
+  int32_t width; /* bytes of one element: 1, 2 or 4, for uint8, uint16, uint32 */
+};
+
+#endif

@@ -1,0 +1,151 @@
+/* create.c: arrays from nothing: constants, ranges, and matrices known by their indices.
+ * Invariant: a constant array is a broadcast view of one scalar: it costs no memory until somebody needs a place to write. */
+#include "ops/rules.h"
+
+#include <math.h>
+
+mx_array *mx_full(mx_build *b, const int64_t *shape, int ndim, mx_array *value, enum mx_dtype dtype) {
+  for (int i = 0; i < ndim; i++)
+    if (shape[i] < 0) return mx_build_fail(b, MX_EVALUE, "[full] Negative dimensions not allowed.");
+  return mx_broadcast_to(b, mx_astype(b, value, dtype), shape, ndim);
+}
+mx_array *mx_zeros(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype) {
+  return mx_full(b, shape, ndim, mx_scalar(b, 0, dtype), dtype);
+}
+mx_array *mx_ones(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype) {
+  return mx_full(b, shape, ndim, mx_scalar(b, 1, dtype), dtype);
+}
+mx_array *mx_zeros_like(mx_build *b, mx_array *a) { return a ? mx_zeros(b, a->t.shape, a->t.ndim, a->t.dtype) : NULL; }
+mx_array *mx_ones_like(mx_build *b, mx_array *a) { return a ? mx_ones(b, a->t.shape, a->t.ndim, a->t.dtype) : NULL; }
+
+/* arange */
+static int infer_arange(const struct mx_call *c, struct mx_spec *out) {
+  int status = mx_infer_inputs(c, 0, 1, sizeof(struct mx_arange_params));
+  if (status) return status;
+  int64_t d = ((const struct mx_arange_params *)c->p.head)->dtype;
+  if (d <= MX_BOOL || d >= MX_DTYPE_COUNT)
+    return mx_fail(MX_EVALUE, "[arange] %s not supported for arange.", mx_dtype_name((enum mx_dtype)d));
+  if (c->p.ints[0] < 0) return mx_fail(MX_EVALUE, "[arange] Cannot compute length.");
+  *out = (struct mx_spec){.dtype = (enum mx_dtype)d, .ndim = 1, .shape = {c->p.ints[0]}};
+  return MX_OK;
+}
+const struct mx_prim mx_prim_arange = {.id = MX_PRIM_arange, .name = "Arange", .kind = MX_GENERAL, .infer = infer_arange};
+
+static mx_array *arange_apply(mx_build *b, double start, double step, int64_t size, enum mx_dtype dtype) {
+  struct mx_arange_params head = {start, step, dtype};
+  return mx_apply(b, &mx_prim_arange, NULL, 0, &(struct mx_params){.head = &head, .head_size = sizeof head, .ints = &size, .nints = 1});
+}
+mx_array *mx_arange(mx_build *b, double start, double stop, double step, enum mx_dtype dtype) {
+  if (isnan(start) || isnan(stop) || isnan(step) || isinf(start) || isinf(stop))
+    return mx_build_fail(b, MX_EVALUE, "[arange] Cannot compute length.");
+  if (step == 0) return mx_build_fail(b, MX_EVALUE, "[arange] step must be nonzero.");
+  double size = isinf(step) ? (double)(step > 0 ? start < stop : start > stop) : ceil((stop - start) / step);
+  if (size > 0x1p60) return mx_build_fail(b, MX_EVALUE, "[arange] Maximum size exceeded.");
+  if (!mx_dtype_is_inexact(dtype)) start = trunc(start), step = isinf(step) ? 1 : trunc(step);
+  bool fits = fabs(start) < 0x1p63 && (isinf(step) || fabs(step) < 0x1p63);
+  if (!mx_dtype_is_inexact(dtype) && !fits) return mx_build_fail(b, MX_EVALUE, "[arange] Maximum size exceeded.");
+  return arange_apply(b, start, isinf(step) ? 0 : step, size > 0 ? (int64_t)size : 0, dtype);
+}
+
+/* (1 - t) * start + t * stop with t = i / (num - 1): exact at both ends. Computed in float32, or float64 when that is asked for. */
+mx_array *mx_linspace(mx_build *b, double start, double stop, int64_t num, enum mx_dtype dtype) {
+  if (num < 0) return mx_build_fail(b, MX_EVALUE, "[linspace] number of samples, %lld, must be non-negative.", (long long)num);
+  enum mx_dtype d = dtype == MX_FLOAT64 || num > 1 << 24 ? MX_FLOAT64 : MX_FLOAT32;
+  if (num == 1) return mx_full(b, &num, 1, mx_scalar(b, start, d), dtype);
+  mx_array *t = mx_divide(b, arange_apply(b, 0, 1, num, d), mx_scalar(b, (double)num - 1, d));
+  mx_array *from = mx_multiply(b, mx_subtract(b, mx_scalar(b, 1, d), t), mx_scalar(b, start, d));
+  return mx_astype(b, mx_add(b, from, mx_multiply(b, t, mx_scalar(b, stop, d))), dtype);
+}
+
+/* Column minus row index of an (n, m) matrix, compared with k. */
+static mx_array *index_mask(mx_build *b, const struct mx_prim *compare, int64_t n, int64_t m, int64_t k) {
+  int64_t far = 1ll << 30;
+  enum mx_dtype d = n < far && m < far ? MX_INT32 : MX_INT64;
+  k = k > m ? m : k < -n ? -n : k; /* beyond the corners nothing changes */
+  mx_array *row = mx_expand_dims(b, arange_apply(b, (double)k, 1, n, d), (int[]){1}, 1);
+  return mx_apply2(b, compare, arange_apply(b, 0, 1, m, d), row);
+}
+static bool matrix_size(mx_build *b, const char *op, int64_t n, int64_t m) {
+  if (n >= 0 && m >= 0) return true;
+  mx_build_fail(b, MX_EVALUE, "[%s] N and M must be positive integers.", op);
+  return false;
+}
+mx_array *mx_eye(mx_build *b, int64_t n, int64_t m, int64_t k, enum mx_dtype dtype) {
+  return matrix_size(b, "eye", n, m) ? mx_astype(b, index_mask(b, &mx_prim_equal, n, m, k), dtype) : NULL;
+}
+mx_array *mx_tri(mx_build *b, int64_t n, int64_t m, int64_t k, enum mx_dtype dtype) {
+  return matrix_size(b, "tri", n, m) ? mx_astype(b, index_mask(b, &mx_prim_less_equal, n, m, k), dtype) : NULL;
+}
+static mx_array *triangle(mx_build *b, const char *op, mx_array *a, const struct mx_prim *compare, int64_t k) {
+  if (!a) return NULL;
+  if (a->t.ndim < 2) return mx_build_fail(b, MX_EVALUE, "[%s] array must be at least 2-D.", op);
+  mx_array *keep = index_mask(b, compare, a->t.shape[a->t.ndim - 2], a->t.shape[a->t.ndim - 1], k);
+  return mx_where(b, keep, a, mx_scalar(b, 0, a->t.dtype));
+}
+mx_array *mx_tril(mx_build *b, mx_array *a, int64_t k) { return triangle(b, "tril", a, &mx_prim_less_equal, k); }
+mx_array *mx_triu(mx_build *b, mx_array *a, int64_t k) { return triangle(b, "triu", a, &mx_prim_greater_equal, k); }
+
+/* A vector on the k-th diagonal of a square matrix; of a matrix, its k-th diagonal. */
+mx_array *mx_diag(mx_build *b, mx_array *a, int64_t k) {
+  if (!a) return NULL;
+  if (a->t.ndim == 2) return mx_diagonal(b, a, k, 0, 1);
+  if (a->t.ndim != 1) return mx_build_fail(b, MX_EVALUE, "[diag] array must be 1-D or 2-D, got array with %d dimensions.", a->t.ndim);
+  int64_t none = 0, more = k < 0 ? -k : k;
+  if (more < 0 || more > 1ll << 40) return mx_build_fail(b, MX_EVALUE, "[diag] k = %lld is too far from the diagonal.", (long long)k);
+  int axis = 0;
+  mx_array *v = mx_pad(b, a, &axis, 1, &none, &more, mx_scalar(b, 0, a->t.dtype), MX_PAD_CONSTANT);
+  if (!v) return NULL;
+  int64_t n = v->t.shape[0];
+  v = mx_expand_dims(b, v, (int[]){k >= 0}, 1); /* element i of the vector stands in row i (k >= 0) or column i */
+  return mx_where(b, index_mask(b, &mx_prim_equal, n, n, k), v, mx_scalar(b, 0, a->t.dtype));
+}
+
+mx_array *mx_diagonal(mx_build *b, mx_array *a, int64_t offset, int axis1, int axis2) {
+  if (!a) return NULL;
+  int n = a->t.ndim, order[MX_MAX_NDIM], at = 0;
+  if (n < 2) return mx_build_fail(b, MX_EVALUE, "[diagonal] Array must have at least two dimensions, but got %d dimensions.", n);
+  if (!mx_axis_of(b, "diagonal", axis1, n, &axis1) || !mx_axis_of(b, "diagonal", axis2, n, &axis2)) return NULL;
+  if (axis1 == axis2) return mx_build_fail(b, MX_EVALUE, "[diagonal] axis1 and axis2 cannot be the same axis.");
+  for (int i = 0; i < n; i++)
+    if (i != axis1 && i != axis2) order[at++] = i;
+  order[at++] = axis1, order[at] = axis2;
+  int64_t rows = a->t.shape[axis1], columns = a->t.shape[axis2], row = 0, column = 0;
+  if (offset < 0) row = offset < -rows ? rows : -offset;
+  else column = offset > columns ? columns : offset;
+  int64_t size = rows - row < columns - column ? rows - row : columns - column;
+  int64_t from[MX_MAX_NDIM], to[MX_MAX_NDIM], by[MX_MAX_NDIM];
+  mx_array *x = mx_transpose(b, a, order, n);
+  for (int i = 0; i < n; i++) from[i] = 0, to[i] = a->t.shape[order[i]], by[i] = 1;
+  from[n - 2] = row, to[n - 2] = row + size;
+  x = mx_slice(b, x, from, to, by);
+  int last = n - 1;
+  int64_t shape[MX_MAX_NDIM];
+  for (int i = 0; i < n - 2; i++) shape[i] = 1;
+  shape[n - 2] = size, shape[n - 1] = 1;
+  mx_array *index = mx_reshape(b, arange_apply(b, (double)column, 1, size, MX_INT64), shape, n);
+  return mx_squeeze(b, mx_take_along_axis(b, x, index, &last), &last, 1);
+}
+
+mx_array *mx_trace(mx_build *b, mx_array *a, int64_t offset, int axis1, int axis2, enum mx_dtype dtype) {
+  if (a && a->t.ndim < 2)
+    return mx_build_fail(b, MX_EVALUE, "[trace] Array must have at least two dimensions, but got %d dimensions.", a->t.ndim);
+  return mx_sum(b, mx_astype(b, mx_diagonal(b, a, offset, axis1, axis2), dtype), (int[]){-1}, 1, false);
+}
+
+void mx_meshgrid(mx_build *b, mx_array *const *in, int n, bool sparse, bool ij, mx_array **out) {
+  for (int i = 0; i < n; i++) out[i] = NULL;
+  if (n > MX_MAX_NDIM) mx_build_fail(b, MX_EVALUE, "[meshgrid] Takes up to %d arrays, not %d.", MX_MAX_NDIM, n);
+  if (b->status) return;
+  mx_array *grid[MX_MAX_NDIM];
+  for (int i = 0; i < n; i++) {
+    int64_t shape[MX_MAX_NDIM];
+    for (int k = 0; k < n; k++) shape[k] = 1;
+    shape[!ij && n > 1 && i < 2 ? 1 - i : i] = in[i] ? in[i]->t.size : 0;
+    grid[i] = mx_reshape(b, in[i], shape, n);
+  }
+  if (sparse) {
+    for (int i = 0; i < n; i++) out[i] = grid[i];
+  } else {
+    mx_broadcast_arrays(b, grid, n, out);
+  }
+}

@@ -1,0 +1,270 @@
+/* random.c: random numbers from splittable keys: Threefry-2x32 counters, no hidden state but the one implicit sequence.
+ * Invariant: the same key, shape and dtype give the same numbers on every machine, with any number of threads. */
+#include "ops/random.h"
+
+#include "core/thread.h"
+#include "ops/rules.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* random_bits: in = keys (…, 2); ints = the shape that one key draws. */
+static int32_t width_of(const struct mx_call *c) { return ((const struct mx_bits_params *)c->p.head)->width; }
+static int infer_random_bits(const struct mx_call *c, struct mx_spec *out) {
+  int status = mx_infer_inputs(c, 1, -1, sizeof(struct mx_bits_params));
+  if (status) return status;
+  const struct mx_tensor *key = &c->in[0]->t;
+  char text[MX_SHAPE_TEXT];
+  int32_t width = width_of(c);
+  if (width != 1 && width != 2 && width != 4) return mx_fail(MX_EVALUE, "[bits] Bit width must be in {1, 2, 4} but got %d.", width);
+  if (key->dtype != MX_UINT32) return mx_fail(MX_EVALUE, "[bits] Expected key type uint32 but received %s.", mx_dtype_name(key->dtype));
+  if (key->ndim < 1 || key->shape[key->ndim - 1] != 2)
+    return mx_fail(MX_EVALUE, "[bits] Expected key shape (2,) but received %s.", mx_shape_text(text, key->shape, key->ndim));
+  out->dtype = width == 1 ? MX_UINT8 : width == 2 ? MX_UINT16 : MX_UINT32;
+  out->ndim = key->ndim - 1 + c->p.nints;
+  if (out->ndim > MX_MAX_NDIM) return mx_fail(MX_EVALUE, "[bits] An array has at most %d dimensions.", MX_MAX_NDIM);
+  for (int i = 0; i < key->ndim - 1; i++) out->shape[i] = key->shape[i];
+  for (int i = 0; i < c->p.nints; i++) {
+    if (c->p.ints[i] < 0) return mx_fail(MX_EVALUE, "[bits] Negative dimensions not allowed.");
+    out->shape[key->ndim - 1 + i] = c->p.ints[i];
+  }
+  return MX_OK;
+}
+static void random_bits_vmap(mx_build *b, const struct mx_call *c, mx_array *const *in, const int *axis, mx_array **out, int *out_axis) {
+  mx_array *keys = mx_batch_first(b, in[0], axis[0], 1);
+  out[0] = mx_apply(b, c->prim, &keys, 1, &c->p);
+  out_axis[0] = 0;
+}
+const struct mx_prim mx_prim_random_bits = {
+    .id = MX_PRIM_random_bits, .name = "RandomBits", .kind = MX_GENERAL, .infer = infer_random_bits, .vmap = random_bits_vmap};
+
+/* The implicit sequence: one for the process. Each draw splits the state: the first half stays, the second is the key. */
+static mx_mutex state_lock = MX_MUTEX_INIT;
+static mx_array *state;
+
+static mx_array *key_leaf(uint64_t seed) {
+  uint32_t words[2] = {(uint32_t)(seed >> 32), (uint32_t)seed};
+  int64_t shape[1] = {2};
+  return mx_array_from_copy(words, shape, 1, MX_UINT32);
+}
+static void replace_state(mx_array *take) {
+  mx_lock(&state_lock);
+  mx_array *old = state;
+  state = take;
+  mx_unlock(&state_lock);
+  mx_unref(old);
+}
+static uint64_t clock_seed(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+int mx_random_seed(uint64_t seed) {
+  mx_array *key = key_leaf(seed);
+  if (!key) return mx_error_class();
+  replace_state(key);
+  return MX_OK;
+}
+mx_array *mx_random_state(void) {
+  mx_lock(&state_lock);
+  if (!state) state = key_leaf(clock_seed());
+  mx_array *now = mx_ref(state);
+  mx_unlock(&state_lock);
+  return now;
+}
+int mx_random_set_state(mx_array *key) {
+  char text[MX_SHAPE_TEXT];
+  if (key->t.dtype != MX_UINT32 || key->t.ndim != 1 || key->t.shape[0] != 2)
+    return mx_fail(MX_EVALUE, "[random] The state is a uint32 array of shape (2,), not %s %s.", mx_dtype_name(key->t.dtype),
+                   mx_shape_text(text, key->t.shape, key->t.ndim));
+  replace_state(mx_ref(key));
+  return MX_OK;
+}
+static mx_array *row(mx_build *b, mx_array *keys, int64_t i) {
+  mx_array *r = mx_slice(b, keys, (int64_t[]){i, 0}, (int64_t[]){i + 1, 2}, (int64_t[]){1, 1});
+  return mx_squeeze(b, r, (int[]){0}, 1);
+}
+/* Under the lock from reading to writing: two threads never draw the same key. */
+static mx_array *next_key(mx_build *b) {
+  if (b->status) return NULL;
+  mx_array *old = NULL, *key = NULL;
+  mx_lock(&state_lock);
+  if (!state) state = key_leaf(clock_seed());
+  mx_array *keys = state ? mx_random_split(b, state, 2) : mx_build_own(b, NULL);
+  mx_array *rest = row(b, keys, 0);
+  key = row(b, keys, 1);
+  if (rest && key) {
+    old = state;
+    state = mx_ref(rest);
+  }
+  mx_unlock(&state_lock);
+  mx_unref(old);
+  return key;
+}
+
+mx_array *mx_random_key(mx_build *b, uint64_t seed) { return b->status ? NULL : mx_build_own(b, key_leaf(seed)); }
+
+mx_array *mx_random_bits(mx_build *b, const int64_t *shape, int ndim, int width, mx_array *key) {
+  char text[MX_SHAPE_TEXT];
+  if (!key && !(key = next_key(b))) return NULL;
+  if (key->t.ndim != 1)
+    return mx_build_fail(b, MX_EVALUE, "[bits] Expected key shape (2,) but received %s.", mx_shape_text(text, key->t.shape, key->t.ndim));
+  struct mx_bits_params head = {width};
+  return mx_apply(b, &mx_prim_random_bits, &key, 1,
+                  &(struct mx_params){.head = &head, .head_size = sizeof head, .ints = shape, .nints = ndim});
+}
+mx_array *mx_random_split(mx_build *b, mx_array *key, int64_t num) {
+  if (!key) return mx_build_fail(b, MX_EVALUE, "[split] A key is missing.");
+  return mx_random_bits(b, (int64_t[]){num, 2}, 2, 4, key);
+}
+
+/* The largest number below 1 in a dtype. */
+static double below_one(enum mx_dtype d) {
+  return d == MX_FLOAT16 ? 1 - 0x1p-11 : d == MX_BFLOAT16 ? 1 - 0x1p-8 : d == MX_FLOAT64 ? 1 - 0x1p-53 : 1 - 0x1p-24;
+}
+/* Uniform in [0, 1): 32 random bits over 2^32, rounded to the dtype and kept below 1. */
+static mx_array *uniform01(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype d, mx_array *key) {
+  enum mx_dtype wide = d == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32;
+  mx_array *u = mx_astype(b, mx_random_bits(b, shape, ndim, 4, key), wide);
+  u = mx_astype(b, mx_multiply(b, u, mx_scalar(b, 0x1p-32, wide)), d);
+  return mx_minimum(b, u, mx_scalar(b, below_one(d), d));
+}
+/* The shapes of parameters must broadcast to the drawn shape. */
+static bool fits(mx_build *b, const char *op, const int64_t *shape, int ndim, const mx_array *p) {
+  int64_t wide[MX_MAX_NDIM];
+  int n = 0;
+  char want[MX_SHAPE_TEXT], got[MX_SHAPE_TEXT];
+  if (!p || b->status) return !b->status;
+  if ((b->status = mx_broadcast_shapes(op, shape, ndim, p->t.shape, p->t.ndim, wide, &n))) return false;
+  if (n == ndim && !memcmp(wide, shape, (size_t)n * sizeof *wide)) return true;
+  mx_build_fail(b, MX_EVALUE, "[%s] Cannot generate random values of shape %s from broadcasted shape %s.", op,
+                mx_shape_text(want, shape, ndim), mx_shape_text(got, wide, n));
+  return false;
+}
+
+mx_array *mx_random_uniform(mx_build *b, mx_array *low, mx_array *high, const int64_t *shape, int ndim, enum mx_dtype dtype,
+                            mx_array *key) {
+  if (!mx_dtype_is_floating(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[uniform] Can only generate uniform numbers with real floating point type, not %s.",
+                         mx_dtype_name(dtype));
+  low = mx_astype(b, low, dtype), high = mx_astype(b, high, dtype);
+  if (!low || !high || !fits(b, "uniform", shape, ndim, low) || !fits(b, "uniform", shape, ndim, high)) return NULL;
+  mx_array *u = uniform01(b, shape, ndim, dtype, key);
+  return mx_add(b, mx_multiply(b, mx_subtract(b, high, low), u), low);
+}
+/* Uniform in (-1, 1) and float32 at least: what the quantile functions below take. */
+static mx_array *uniform_open(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype d, mx_array *key) {
+  if (d != MX_FLOAT64) d = MX_FLOAT32;
+  return mx_random_uniform(b, mx_scalar(b, -below_one(d), d), mx_scalar(b, 1, d), shape, ndim, d, key);
+}
+
+/* sqrt(2) * erfinv(u) is normal for u uniform in (-1, 1). A complex number has two independent parts of half the variance. */
+mx_array *mx_random_normal(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype, mx_array *loc, mx_array *scale,
+                           mx_array *key) {
+  if (!mx_dtype_is_inexact(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[normal] Only floating point and complex64 types are supported, not %s.", mx_dtype_name(dtype));
+  if (!fits(b, "normal", shape, ndim, loc) || !fits(b, "normal", shape, ndim, scale)) return NULL;
+  mx_array *x;
+  if (dtype == MX_COMPLEX64) {
+    int64_t pairs[MX_MAX_NDIM];
+    if (ndim >= MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[normal] An array has at most %d dimensions.", MX_MAX_NDIM);
+    memcpy(pairs, shape, (size_t)ndim * sizeof *pairs);
+    pairs[ndim] = 2;
+    x = mx_random_normal(b, pairs, ndim + 1, MX_FLOAT32, NULL, NULL, key);
+    x = mx_multiply(b, x, mx_scalar(b, 0.70710678118654752, MX_FLOAT32));
+    x = mx_squeeze(b, mx_view(b, x, MX_COMPLEX64), (int[]){-1}, 1);
+    if (scale) x = mx_multiply(b, x, mx_astype(b, scale, dtype));
+  } else {
+    x = mx_astype(b, mx_erfinv(b, uniform_open(b, shape, ndim, dtype, key)), dtype);
+    mx_array *root2 = mx_scalar(b, 1.4142135623730951, dtype);
+    x = mx_multiply(b, x, scale ? mx_multiply(b, mx_astype(b, scale, dtype), root2) : root2);
+  }
+  return loc ? mx_add(b, x, mx_astype(b, loc, dtype)) : x;
+}
+
+/* Normal, given that it lies in [lower, upper]: the quantile of a uniform number between the two probabilities. */
+mx_array *mx_random_truncated_normal(mx_build *b, mx_array *lower, mx_array *upper, const int64_t *shape, int ndim,
+                                     enum mx_dtype dtype, mx_array *key) {
+  if (!mx_dtype_is_floating(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[trunc_normal] Can only generate with real floating point type, not %s.", mx_dtype_name(dtype));
+  mx_array *root2 = mx_scalar(b, 1.4142135623730951, dtype);
+  lower = mx_astype(b, lower, dtype), upper = mx_astype(b, upper, dtype);
+  mx_array *from = mx_erf(b, mx_divide(b, lower, root2)), *to = mx_erf(b, mx_divide(b, upper, root2));
+  mx_array *u = mx_random_uniform(b, from, to, shape, ndim, dtype, key);
+  return mx_minimum(b, mx_maximum(b, mx_multiply(b, root2, mx_erfinv(b, u)), lower), upper);
+}
+
+mx_array *mx_random_randint(mx_build *b, mx_array *low, mx_array *high, const int64_t *shape, int ndim, enum mx_dtype dtype,
+                            mx_array *key) {
+  if (mx_dtype_is_inexact(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[randint] randint only accepts integer dtypes and bool, not %s.", mx_dtype_name(dtype));
+  mx_array *u = mx_random_uniform(b, low, high, shape, ndim, MX_FLOAT32, key);
+  return mx_astype(b, mx_floor(b, mx_maximum(b, u, mx_astype(b, low, MX_FLOAT32))), dtype);
+}
+
+mx_array *mx_random_bernoulli(mx_build *b, mx_array *p, const int64_t *shape, int ndim, mx_array *key) {
+  if (!p) return NULL;
+  if (!mx_dtype_is_floating(p->t.dtype))
+    return mx_build_fail(b, MX_EVALUE, "[bernoulli] bernoulli probability `p` must be a float type, not %s.", mx_dtype_name(p->t.dtype));
+  if (!shape) shape = p->t.shape, ndim = p->t.ndim;
+  if (!fits(b, "bernoulli", shape, ndim, p)) return NULL;
+  return mx_less(b, uniform01(b, shape, ndim, MX_FLOAT32, key), p);
+}
+
+/* -log(-log u) */
+mx_array *mx_random_gumbel(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype, mx_array *key) {
+  mx_array *u = mx_random_uniform(b, mx_scalar(b, 0, MX_FLOAT32), mx_scalar(b, 1, MX_FLOAT32), shape, ndim, dtype, key);
+  return mx_negative(b, mx_log(b, mx_negative(b, mx_log(b, u))));
+}
+
+/* sign(u) * log(1 - |u|) has the density exp(-|x|)/2 for u uniform in (-1, 1). */
+mx_array *mx_random_laplace(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype, double loc, double scale, mx_array *key) {
+  if (!mx_dtype_is_floating(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[laplace] Can only generate with real floating point type, not %s.", mx_dtype_name(dtype));
+  mx_array *u = uniform_open(b, shape, ndim, dtype, key);
+  mx_array *x = mx_multiply(b, mx_sign(b, u), mx_log1p(b, mx_negative(b, mx_abs(b, u))));
+  x = mx_astype(b, x, dtype);
+  if (scale != 1) x = mx_multiply(b, x, mx_scalar(b, scale, dtype));
+  return loc != 0 ? mx_add(b, x, mx_scalar(b, loc, dtype)) : x;
+}
+
+/* The largest of logits + Gumbel noise falls on class i with probability softmax(logits)[i]. shape NULL: one draw for each
+ * row of logits; else it must be broadcastable from the rows' shape. samples > 0: so many draws, in a new last dimension. */
+mx_array *mx_random_categorical(mx_build *b, mx_array *logits, int axis, const int64_t *shape, int ndim, int64_t samples, mx_array *key) {
+  if (!logits) return NULL;
+  int n = logits->t.ndim, at;
+  if (axis < -n || axis >= n)
+    return mx_build_fail(b, MX_EINDEX, "[categorical] Invalid axis %d for logits with %d dimensions.", axis, n);
+  at = axis < 0 ? axis + n : axis;
+  int64_t drawn[MX_MAX_NDIM];
+  if (samples >= 0) {
+    if (n == MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[categorical] Too many dimensions.");
+    memcpy(drawn, logits->t.shape, (size_t)n * sizeof *drawn);
+    drawn[n] = samples;
+    mx_array *wide = mx_expand_dims(b, logits, (int[]){-1}, 1);
+    return mx_argmax(b, mx_add(b, wide, mx_random_gumbel(b, drawn, n + 1, MX_FLOAT32, key)), &at, false);
+  }
+  int back = n - at; /* the axis counted from the end: shape may have more dimensions than logits */
+  if (!shape) {
+    memcpy(drawn, logits->t.shape, (size_t)n * sizeof *drawn);
+    ndim = n;
+  } else {
+    mx_array *rows = mx_argmax(b, logits, &at, false); /* for its shape alone: it is never computed */
+    if (!rows || !fits(b, "categorical", shape, ndim, rows)) return NULL;
+    if (ndim == MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[categorical] Too many dimensions.");
+    for (int i = 0, from = 0; i <= ndim; i++) drawn[i] = i == ndim + 1 - back ? logits->t.shape[at] : shape[from++];
+    ndim++;
+  }
+  int along = ndim - back;
+  return mx_argmax(b, mx_add(b, logits, mx_random_gumbel(b, drawn, ndim, MX_FLOAT32, key)), &along, false);
+}
+
+/* The order that sorts random bits. */
+mx_array *mx_random_permutation_arange(mx_build *b, int64_t n, mx_array *key) {
+  return mx_argsort(b, mx_random_bits(b, &n, 1, 4, key), (int[]){0});
+}
+mx_array *mx_random_permutation(mx_build *b, mx_array *x, int axis, mx_array *key) {
+  if (!x || !mx_axis_of(b, "permutation", axis, x->t.ndim, &axis)) return NULL;
+  return mx_take(b, x, mx_random_permutation_arange(b, x->t.shape[axis], key), &axis);
+}

@@ -1,0 +1,70 @@
+/* sort.c: order along one axis. Invariant: sorts are stable and put NaN last, so values and positions always agree. */
+#include "ops/rules.h"
+
+static int infer_sort(const struct mx_call *c, struct mx_spec *out) {
+  int axis, status = mx_infer_inputs(c, 1, 1, 0);
+  if (!status) status = mx_infer_broadcast(c, out);
+  if (!status) status = mx_axis(mx_op_name(c), c->p.ints[0], out->ndim, &axis);
+  if (!status && c->prim->id == MX_PRIM_argsort) out->dtype = MX_UINT32;
+  return status;
+}
+static void sort_vmap(mx_build *b, const struct mx_call *c, mx_array *const *in, const int *axis, mx_array **out, int *out_axis) {
+  int64_t along = c->p.ints[0] + 1;
+  out[0] = mx_apply_ints(b, c->prim, mx_batch_first(b, in[0], axis[0], 1), &along, 1);
+  out_axis[0] = 0;
+}
+static mx_array *order_of(mx_build *b, const struct mx_call *c) {
+  return mx_apply_ints(b, &mx_prim_argsort, c->in[0], c->p.ints, 1);
+}
+static void sort_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
+  int axis = (int)c->p.ints[0];
+  if (wanted[0] && cot[0]) grads[0] = mx_put_along_axis(b, mx_zeros_as(b, c->in[0]), order_of(b, c), cot[0], &axis);
+}
+static void sort_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
+  int axis = (int)c->p.ints[0];
+  if (tan[0]) out_tan[0] = mx_take_along_axis(b, tan[0], order_of(b, c), &axis);
+}
+const struct mx_prim mx_prim_sort = {
+    .id = MX_PRIM_sort, .name = "Sort", .kind = MX_GENERAL, .infer = infer_sort, .vjp = sort_vjp, .jvp = sort_jvp, .vmap = sort_vmap};
+const struct mx_prim mx_prim_argsort = {
+    .id = MX_PRIM_argsort, .name = "ArgSort", .kind = MX_GENERAL, .infer = infer_sort, .vmap = sort_vmap};
+
+static mx_array *sorted(mx_build *b, const struct mx_prim *prim, const char *op, mx_array *a, const int *axis) {
+  int at = 0;
+  if (!axis) a = a ? mx_reshape(b, a, (int64_t[]){a->t.size}, 1) : NULL;
+  if (!a || !mx_axis_of(b, op, axis ? *axis : 0, a->t.ndim, &at)) return NULL;
+  int64_t along = at;
+  return mx_apply_ints(b, prim, a, &along, 1);
+}
+mx_array *mx_sort(mx_build *b, mx_array *a, const int *axis) { return sorted(b, &mx_prim_sort, "sort", a, axis); }
+mx_array *mx_argsort(mx_build *b, mx_array *a, const int *axis) { return sorted(b, &mx_prim_argsort, "argsort", a, axis); }
+
+/* A partition is any order with the k-th element in its sorted place; the sorted one is such an order. */
+static mx_array *partitioned(mx_build *b, const struct mx_prim *prim, const char *op, mx_array *a, int64_t kth, const int *axis) {
+  int at = 0;
+  char text[MX_SHAPE_TEXT];
+  if (!a || (axis && !mx_axis_of(b, op, *axis, a->t.ndim, &at))) return NULL;
+  int64_t n = axis ? a->t.shape[at] : a->t.size;
+  if (kth < -n || kth >= n)
+    return mx_build_fail(b, MX_EVALUE, "[%s] Received invalid kth %lld along axis %d for array with shape: %s", op, (long long)kth,
+                         axis ? *axis : 0, mx_shape_text(text, a->t.shape, a->t.ndim));
+  return sorted(b, prim, op, a, axis);
+}
+mx_array *mx_partition(mx_build *b, mx_array *a, int64_t kth, const int *axis) {
+  return partitioned(b, &mx_prim_sort, "partition", a, kth, axis);
+}
+mx_array *mx_argpartition(mx_build *b, mx_array *a, int64_t kth, const int *axis) {
+  return partitioned(b, &mx_prim_argsort, "argpartition", a, kth, axis);
+}
+mx_array *mx_topk(mx_build *b, mx_array *a, int64_t k, const int *axis) {
+  int at = 0;
+  char text[MX_SHAPE_TEXT];
+  if (!a || (axis && !mx_axis_of(b, "topk", *axis, a->t.ndim, &at))) return NULL;
+  int64_t n = axis ? a->t.shape[at] : a->t.size;
+  if (k < 0 || k > n)
+    return mx_build_fail(b, MX_EVALUE, "[topk] Received invalid k=%lld along axis %d for array with shape: %s", (long long)k, axis ? *axis : 0,
+                         mx_shape_text(text, a->t.shape, a->t.ndim));
+  mx_array *parts[2];
+  mx_split_at(b, mx_sort(b, a, axis), (int64_t[]){n - k}, 1, at, parts);
+  return parts[1];
+}
