@@ -26,6 +26,12 @@
 #define MX_TARGET_BEGIN(features) MX_PRAGMA(GCC push_options) MX_PRAGMA(GCC target(features))
 #define MX_TARGET_END MX_PRAGMA(GCC pop_options)
 #endif
+/* Before a loop with a constant count: its array elements become registers. */
+#if defined(__clang__)
+#define MX_UNROLL MX_PRAGMA(clang loop unroll(full))
+#else
+#define MX_UNROLL MX_PRAGMA(GCC unroll 64)
+#endif
 #define MX_INLINE static inline __attribute__((always_inline))
 
 /* Every array has at most this many dimensions; shapes fit fixed buffers on the stack. */

@@ -8,10 +8,16 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 
-/* clang's __builtin_cpu_supports does not know the name. */
-static bool has_f16c(void) {
+/* clang's __builtin_cpu_supports does not know the name; asked once: in a virtual machine each cpuid leaves it, for 10 us. */
+static bool f16c;
+static void ask_f16c(void) {
   unsigned a, b, c, d;
-  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+  f16c = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+static bool has_f16c(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, ask_f16c);
+  return f16c;
 }
 #endif
 
