@@ -236,3 +236,5 @@ const char *mlx_ravel_error_text(void) { return mx_error_text(); }
 void mlx_ravel_error_clear(void) { mx_error_clear(); }
 int mlx_ravel_error_set(mlx_ravel_error error, const char *what) { return mx_fail((enum mx_status)error, "%s", what); }
 void mlx_ravel_set_poll(int (*poll)(void *ctx), void *ctx) { mx_eval_set_poll(poll, ctx); }
+int mlx_ravel_set_threads(int count) { return mx_eval_threads(count < 0 ? 0 : count); }
+int mlx_ravel_threads(void) { return mx_eval_threads(-1); }

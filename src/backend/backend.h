@@ -11,6 +11,7 @@ struct mx_backend {
   bool (*has)(enum mx_prim_id id);
   int (*run)(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out);
   int (*run_program)(const struct mx_program_run *r);
+  int (*threads)(int set); /* how many threads share an operation; set >= 0: first set it (0: the default), returns the old */
 };
 
 const struct mx_backend *mx_cpu_backend(void);

@@ -17,5 +17,7 @@ int mx_synchronize(struct mx_stream *s);
 /* While a wait lasts, poll(ctx) is called every 50 ms on the waiting thread; non-zero ends the wait with MX_ECALLBACK
  * (the work goes on). Thread-local; NULL switches it off. */
 void mx_eval_set_poll(int (*poll)(void *ctx), void *ctx);
+/* Threads that share one CPU operation; set >= 0: first set it (0: the default). Returns what it was. */
+int mx_eval_threads(int set);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "core/error.h"
+#include "eval/eval.h"
 #include "eval/trace_file.h"
 #include "graph/stream.h"
 
@@ -13,6 +14,8 @@ static const struct mx_backend *backend_of(const struct mx_stream *s) {
   (void)s; /* one backend so far: a stream of an absent device cannot be made */
   return mx_cpu_backend();
 }
+
+int mx_eval_threads(int set) { return mx_cpu_backend()->threads(set); }
 
 static void forget(struct mx_tensor *const *out, int n) {
   for (int i = 0; i < n; i++) {
