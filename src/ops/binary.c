@@ -1,6 +1,7 @@
 /* binary.c: elementwise operations of two arrays.
  * Invariant: both inputs of a node have one dtype, the promoted one; shapes broadcast in the node itself. Arithmetic on bool
  * becomes logic in the builders: kernels see no bool but in comparisons and bitwise operations. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #define X (c->in[0])
@@ -14,7 +15,7 @@ static mx_array *broadcast_as(mx_build *b, mx_array *a, const mx_array *like) {
 }
 static void add_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   for (int i = 0; i < 2; i++)
-    if (wanted[i]) grads[i] = cot[0];
+    if (wanted[i] && cot[0]) grads[i] = mx_sum_to(b, cot[0], c->in[i]->t.shape, c->in[i]->t.ndim);
 }
 static void add_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   if (tan[0] && tan[1]) out_tan[0] = mx_add(b, tan[0], tan[1]);
@@ -22,8 +23,8 @@ static void add_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, 
 }
 static void subtract_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   if (!cot[0]) return;
-  if (wanted[0]) grads[0] = cot[0];
-  if (wanted[1]) grads[1] = mx_negative(b, cot[0]);
+  if (wanted[0]) grads[0] = mx_sum_to(b, cot[0], X->t.shape, X->t.ndim);
+  if (wanted[1]) grads[1] = mx_sum_to(b, mx_negative(b, cot[0]), Y->t.shape, Y->t.ndim);
 }
 static void subtract_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   if (tan[0] && tan[1]) out_tan[0] = mx_subtract(b, tan[0], tan[1]);
@@ -201,3 +202,17 @@ mx_array *mx_array_equal(mx_build *b, mx_array *x, mx_array *y, bool equal_nan) 
     same = mx_logical_or(b, same, mx_logical_and(b, mx_isnan(b, x), mx_isnan(b, y)));
   return mx_all(b, same, NULL, 0, false);
 }
+
+/* Public functions */
+MX_PUBLIC_BINARY(add) MX_PUBLIC_BINARY(subtract) MX_PUBLIC_BINARY(multiply) MX_PUBLIC_BINARY(divide)
+MX_PUBLIC_BINARY(floor_divide) MX_PUBLIC_BINARY(remainder) MX_PUBLIC_BINARY(power) MX_PUBLIC_BINARY(maximum)
+MX_PUBLIC_BINARY(minimum) MX_PUBLIC_BINARY(arctan2) MX_PUBLIC_BINARY(logaddexp) MX_PUBLIC_BINARY(equal)
+MX_PUBLIC_BINARY(not_equal) MX_PUBLIC_BINARY(less) MX_PUBLIC_BINARY(less_equal) MX_PUBLIC_BINARY(greater)
+MX_PUBLIC_BINARY(greater_equal) MX_PUBLIC_BINARY(logical_and) MX_PUBLIC_BINARY(logical_or) MX_PUBLIC_BINARY(bitwise_and)
+MX_PUBLIC_BINARY(bitwise_or) MX_PUBLIC_BINARY(bitwise_xor) MX_PUBLIC_BINARY(left_shift) MX_PUBLIC_BINARY(right_shift)
+MX_PUBLIC_MANY(divmod, 2, mx_divmod(b, x.ctx, y.ctx, out), const mlx_array x, const mlx_array y)
+MX_PUBLIC(isclose, mx_isclose(b, x.ctx, y.ctx, rtol, atol, equal_nan), const mlx_array x, const mlx_array y, double rtol, double atol,
+          bool equal_nan)
+MX_PUBLIC(allclose, mx_allclose(b, x.ctx, y.ctx, rtol, atol, equal_nan), const mlx_array x, const mlx_array y, double rtol,
+          double atol, bool equal_nan)
+MX_PUBLIC(array_equal, mx_array_equal(b, x.ctx, y.ctx, equal_nan), const mlx_array x, const mlx_array y, bool equal_nan)

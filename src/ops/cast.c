@@ -1,5 +1,6 @@
 /* cast.c: other dtypes for the same values (astype), other values for the same bytes (view), a place of their own (contiguous).
  * Invariant: a cast to the dtype an array has already makes no node. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <string.h>
@@ -103,3 +104,8 @@ const struct mx_prim mx_prim_contiguous = {
     .vjp = contiguous_vjp, .vmap = contiguous_vmap, .compose = contiguous_compose};
 
 mx_array *mx_contiguous(mx_build *b, mx_array *a) { return mx_apply1(b, &mx_prim_contiguous, a); }
+
+/* Public functions */
+MX_PUBLIC(astype, mx_astype(b, a.ctx, mx_public_dtype(b, dtype)), const mlx_array a, mlx_dtype dtype)
+MX_PUBLIC(view, mx_view(b, a.ctx, mx_public_dtype(b, dtype)), const mlx_array a, mlx_dtype dtype)
+MX_PUBLIC(contiguous, mx_contiguous(b, a.ctx), const mlx_array a, bool allow_col_major)

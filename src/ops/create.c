@@ -1,8 +1,10 @@
 /* create.c: arrays from nothing: constants, ranges, and matrices known by their indices.
  * Invariant: a constant array is a broadcast view of one scalar: it costs no memory until somebody needs a place to write. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <math.h>
+#include <string.h>
 
 mx_array *mx_full(mx_build *b, const int64_t *shape, int ndim, mx_array *value, enum mx_dtype dtype) {
   for (int i = 0; i < ndim; i++)
@@ -148,4 +150,39 @@ void mx_meshgrid(mx_build *b, mx_array *const *in, int n, bool sparse, bool ij, 
   } else {
     mx_broadcast_arrays(b, grid, n, out);
   }
+}
+
+/* Public functions */
+#define SHAPE const int *shape, size_t shape_num
+MX_PUBLIC(full, mx_full(b, MX_WIDE(shape), (int)shape_num, vals.ctx, mx_public_dtype(b, dtype)), SHAPE, const mlx_array vals, mlx_dtype dtype)
+MX_PUBLIC(zeros, mx_zeros(b, MX_WIDE(shape), (int)shape_num, mx_public_dtype(b, dtype)), SHAPE, mlx_dtype dtype)
+MX_PUBLIC(ones, mx_ones(b, MX_WIDE(shape), (int)shape_num, mx_public_dtype(b, dtype)), SHAPE, mlx_dtype dtype)
+static mx_array *full_like(mx_build *b, mx_array *a, mx_array *value, enum mx_dtype dtype) {
+  return a ? mx_full(b, a->t.shape, a->t.ndim, value, dtype) : NULL;
+}
+MX_PUBLIC(full_like, full_like(b, a.ctx, vals.ctx, mx_public_dtype(b, dtype)), const mlx_array a, const mlx_array vals, mlx_dtype dtype)
+MX_PUBLIC_UNARY(zeros_like) MX_PUBLIC_UNARY(ones_like)
+MX_PUBLIC(arange, mx_arange(b, start, stop, step, mx_public_dtype(b, dtype)), double start, double stop, double step, mlx_dtype dtype)
+MX_PUBLIC(linspace, mx_linspace(b, start, stop, num, mx_public_dtype(b, dtype)), double start, double stop, int num, mlx_dtype dtype)
+MX_PUBLIC(eye, mx_eye(b, n, m, k, mx_public_dtype(b, dtype)), int n, int m, int k, mlx_dtype dtype)
+MX_PUBLIC(identity, mx_eye(b, n, n, 0, mx_public_dtype(b, dtype)), int n, mlx_dtype dtype)
+MX_PUBLIC(tri, mx_tri(b, n, m, k, mx_public_dtype(b, type)), int n, int m, int k, mlx_dtype type)
+MX_PUBLIC(tril, mx_tril(b, x.ctx, k), const mlx_array x, int k)
+MX_PUBLIC(triu, mx_triu(b, x.ctx, k), const mlx_array x, int k)
+MX_PUBLIC(diag, mx_diag(b, a.ctx, k), const mlx_array a, int k)
+MX_PUBLIC(diagonal, mx_diagonal(b, a.ctx, offset, axis1, axis2), const mlx_array a, int offset, int axis1, int axis2)
+MX_PUBLIC(trace, mx_trace(b, a.ctx, offset, axis1, axis2, mx_public_dtype(b, dtype)), const mlx_array a, int offset, int axis1, int axis2,
+          mlx_dtype dtype)
+
+int mlx_meshgrid(mlx_vector_array *res, const mlx_vector_array arrays, bool sparse, const char *indexing, const mlx_stream s) {
+  mx_build build, *b = &build;
+  mx_build_begin(b, s.ctx);
+  bool ij = indexing && !strcmp(indexing, "ij");
+  if (!indexing || (!ij && strcmp(indexing, "xy")))
+    mx_build_fail(b, MX_EVALUE, "[meshgrid] Invalid indexing value. Valid values are 'xy' and 'ij'.");
+  struct mx_public_list in = mx_public_arrays(b, arrays);
+  mx_array **out = mx_public_room(b, in.n);
+  if (out) mx_meshgrid(b, in.at, in.n, sparse, ij, out);
+  mx_public_done(&in, NULL);
+  return mx_public_return(b, out, in.n, res);
 }

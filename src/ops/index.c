@@ -1,6 +1,7 @@
 /* index.c: reading where index arrays say: gather, gather_axis, and take made of them.
  * Invariant: the index arrays of a node are int32, uint32 or int64, all alike; kernels check bounds and count negative
  * indices from the end. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include "ops/index.h"
@@ -244,3 +245,27 @@ mx_array *mx_take_along_axis(mx_build *b, mx_array *a, mx_array *indices, const 
   if (!a || !indices || !mx_axis_of(b, "take_along_axis", axis ? *axis : 0, a->t.ndim, &at)) return NULL;
   return mx_align_axis(b, "take_along_axis", &a, &indices, at) ? gather_axis_apply(b, a, indices, at) : NULL;
 }
+
+/* Public functions */
+static mx_array *gather_public(mx_build *b, mx_array *a, struct mx_public_list index, const int *axes, size_t naxes, const int64_t *size,
+                               size_t nsize) {
+  mx_array *r = NULL;
+  if (a && ((size_t)index.n != naxes || nsize != (size_t)a->t.ndim))
+    mx_build_fail(b, MX_EVALUE, "[gather] %d index arrays, %zu axes and %zu slice sizes for array with %d dimensions.", index.n, naxes, nsize,
+                  a->t.ndim);
+  else if (index.at) r = mx_gather(b, a, index.at, index.n, axes, size);
+  return mx_public_done(&index, r);
+}
+MX_PUBLIC(gather, gather_public(b, a.ctx, mx_public_arrays(b, indices), axes, axes_num, MX_WIDE(slice_sizes), slice_sizes_num),
+          const mlx_array a, const mlx_vector_array indices, const int *axes, size_t axes_num, const int *slice_sizes,
+          size_t slice_sizes_num)
+static mx_array *gather_one(mx_build *b, mx_array *a, mx_array *index, int axis, const int64_t *size, size_t nsize) {
+  if (a && nsize != (size_t)a->t.ndim)
+    return mx_build_fail(b, MX_EVALUE, "[gather] %zu slice sizes for array with %d dimensions.", nsize, a->t.ndim);
+  return mx_gather(b, a, &index, 1, &axis, size);
+}
+MX_PUBLIC(gather_single, gather_one(b, a.ctx, indices.ctx, axis, MX_WIDE(slice_sizes), slice_sizes_num), const mlx_array a,
+          const mlx_array indices, int axis, const int *slice_sizes, size_t slice_sizes_num)
+MX_PUBLIC(take_axis, mx_take(b, a.ctx, indices.ctx, &axis), const mlx_array a, const mlx_array indices, int axis)
+MX_PUBLIC(take, mx_take(b, a.ctx, indices.ctx, NULL), const mlx_array a, const mlx_array indices)
+MX_PUBLIC(take_along_axis, mx_take_along_axis(b, a.ctx, indices.ctx, &axis), const mlx_array a, const mlx_array indices, int axis)

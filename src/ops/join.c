@@ -1,5 +1,6 @@
 /* join.c: arrays put together and taken apart: concatenate, stack, split, pad, tile, repeat, roll, flip.
  * Invariant: parts of a node have one dtype and agree in all dimensions but the joined one. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <string.h>
@@ -347,4 +348,84 @@ void mx_depends(mx_build *b, mx_array *const *in, int n, mx_array *const *deps, 
   for (int i = 0; i < ndeps; i++) all[n + i] = deps[i];
   mx_apply_many(b, &mx_prim_depends, all, n + ndeps, NULL, n, out);
   mx_free(all);
+}
+
+/* Public functions */
+static mx_array *join_public(mx_build *b, struct mx_public_list parts, int axis, mx_array *(*join)(mx_build *, mx_array *const *, int, int)) {
+  return mx_public_done(&parts, parts.at ? join(b, parts.at, parts.n, axis) : NULL);
+}
+MX_PUBLIC(concatenate_axis, join_public(b, mx_public_arrays(b, arrays), axis, mx_concatenate), const mlx_vector_array arrays, int axis)
+MX_PUBLIC(concatenate, join_public(b, mx_public_arrays(b, arrays), 0, mx_concatenate), const mlx_vector_array arrays)
+MX_PUBLIC(stack_axis, join_public(b, mx_public_arrays(b, arrays), axis, mx_stack), const mlx_vector_array arrays, int axis)
+MX_PUBLIC(stack, join_public(b, mx_public_arrays(b, arrays), 0, mx_stack), const mlx_vector_array arrays)
+
+static void check_splits(mx_build *b, int num) {
+  if (num <= 0) mx_build_fail(b, MX_EVALUE, "[split] num_splits must be positive and non-zero but got %d.", num);
+}
+int mlx_split(mlx_vector_array *res, const mlx_array a, int num_splits, int axis, const mlx_stream s) {
+  mx_build build, *b = &build;
+  mx_build_begin(b, s.ctx);
+  check_splits(b, num_splits);
+  mx_array **out = mx_public_room(b, num_splits);
+  if (out) mx_split(b, a.ctx, num_splits, axis, out);
+  return mx_public_return(b, out, num_splits, res);
+}
+int mlx_split_sections(mlx_vector_array *res, const mlx_array a, const int *indices, size_t indices_num, int axis, const mlx_stream s) {
+  mx_build build, *b = &build;
+  mx_build_begin(b, s.ctx);
+  mx_array **out = mx_public_room(b, (int64_t)indices_num + 1);
+  int64_t *at = out ? mx_malloc((indices_num + 1) * sizeof *at) : NULL;
+  if (out && !at && !b->status) b->status = MX_EMEMORY;
+  for (size_t i = 0; at && i < indices_num; i++) at[i] = indices[i];
+  if (at) mx_split_at(b, a.ctx, at, (int)indices_num, axis, out);
+  mx_free(at);
+  return mx_public_return(b, out, (int64_t)indices_num + 1, res);
+}
+
+static enum mx_pad_mode pad_mode(mx_build *b, const char *mode) {
+  static const char *const names[] = {"constant", "edge", "reflect", "symmetric"};
+  for (int i = 0; mode && i < MX_COUNT(names); i++)
+    if (!strcmp(mode, names[i])) return (enum mx_pad_mode)i;
+  mx_build_fail(b, MX_EVALUE, "[pad] Invalid padding mode (%s) passed to pad.", mode ? mode : "NULL");
+  return MX_PAD_CONSTANT;
+}
+static mx_array *pad_public(mx_build *b, mx_array *a, const int *axes, size_t n, const int64_t *low, size_t nlow, const int64_t *high,
+                            size_t nhigh, mx_array *value, const char *mode) {
+  if (n != nlow || n != nhigh)
+    return mx_build_fail(b, MX_EVALUE, "[pad] Invalid number of padding sizes passed to pad with axes of size %zu.", n);
+  return mx_pad(b, a, axes, (int)n, low, high, value, pad_mode(b, mode));
+}
+MX_PUBLIC(pad,
+          pad_public(b, a.ctx, axes, axes_num, MX_WIDE(low_pad_size), low_pad_size_num, MX_WIDE(high_pad_size), high_pad_size_num,
+                     pad_value.ctx, mode),
+          const mlx_array a, const int *axes, size_t axes_num, const int *low_pad_size, size_t low_pad_size_num, const int *high_pad_size,
+          size_t high_pad_size_num, const mlx_array pad_value, const char *mode)
+
+static mx_array *pad_all(mx_build *b, mx_array *a, int width, mx_array *value, const char *mode) {
+  int axes[MX_MAX_NDIM];
+  int64_t size[MX_MAX_NDIM];
+  if (!a) return NULL;
+  for (int i = 0; i < a->t.ndim; i++) axes[i] = i, size[i] = width;
+  return mx_pad(b, a, axes, a->t.ndim, size, size, value, pad_mode(b, mode));
+}
+MX_PUBLIC(pad_symmetric, pad_all(b, a.ctx, pad_width, pad_value.ctx, mode), const mlx_array a, int pad_width, const mlx_array pad_value,
+          const char *mode)
+MX_PUBLIC(tile, mx_tile(b, arr.ctx, MX_WIDE(reps), (int)reps_num), const mlx_array arr, const int *reps, size_t reps_num)
+MX_PUBLIC(repeat_axis, mx_repeat(b, arr.ctx, repeats, &axis), const mlx_array arr, int repeats, int axis)
+MX_PUBLIC(repeat, mx_repeat(b, arr.ctx, repeats, NULL), const mlx_array arr, int repeats)
+#define SHIFT const int *shift, size_t shift_num
+MX_PUBLIC(roll_axis, mx_roll(b, a.ctx, MX_WIDE(shift), (int)shift_num, &axis, 1), const mlx_array a, SHIFT, int axis)
+MX_PUBLIC(roll_axes, mx_roll(b, a.ctx, MX_WIDE(shift), (int)shift_num, mx_public_axes(axes), (int)axes_num), const mlx_array a, SHIFT,
+          const int *axes, size_t axes_num)
+MX_PUBLIC(roll, mx_roll(b, a.ctx, MX_WIDE(shift), (int)shift_num, NULL, 0), const mlx_array a, SHIFT)
+
+int mlx_depends(mlx_vector_array *res, const mlx_vector_array inputs, const mlx_vector_array dependencies) {
+  mx_build build, *b = &build;
+  mx_build_begin(b, NULL);
+  struct mx_public_list in = mx_public_arrays(b, inputs), deps = mx_public_arrays(b, dependencies);
+  mx_array **out = mx_public_room(b, in.n);
+  if (out) mx_depends(b, in.at, in.n, deps.at, deps.n, out);
+  mx_public_done(&in, NULL);
+  mx_public_done(&deps, NULL);
+  return mx_public_return(b, out, in.n, res);
 }

@@ -1,5 +1,6 @@
 /* matmul.c: matrix products.
  * Invariant: a product node sees two arrays of one dtype with equal batch dimensions; what broadcasts was broadcast before. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <string.h>
@@ -245,3 +246,11 @@ mx_array *mx_inner(mx_build *b, mx_array *x, mx_array *y) {
     return mx_build_fail(b, MX_EVALUE, "[inner] a and b must have the same last dimension.");
   return mx_tensordot(b, x, y, (int[]){-1}, 1, (int[]){-1}, 1);
 }
+
+/* Public functions */
+MX_PUBLIC_BINARY(matmul) MX_PUBLIC_BINARY(inner) MX_PUBLIC_BINARY(outer)
+MX_PUBLIC(addmm, mx_addmm(b, c.ctx, x.ctx, y.ctx, (double)alpha, (double)beta), const mlx_array c, const mlx_array x, const mlx_array y,
+          float alpha, float beta)
+MX_PUBLIC(tensordot, mx_tensordot(b, x.ctx, y.ctx, axes_a, (int)axes_a_num, axes_b, (int)axes_b_num), const mlx_array x, const mlx_array y,
+          const int *axes_a, size_t axes_a_num, const int *axes_b, size_t axes_b_num)
+MX_PUBLIC(tensordot_axis, mx_tensordot_axis(b, x.ctx, y.ctx, axis), const mlx_array x, const mlx_array y, int axis)

@@ -1,9 +1,12 @@
 /* random.c: random numbers from splittable keys: Threefry-2x32 counters, no hidden state but the one implicit sequence.
  * Invariant: the same key, shape and dtype give the same numbers on every machine, with any number of threads. */
 #include "ops/random.h"
+#include "ops/public.h"
 
 #include "core/thread.h"
 #include "ops/rules.h"
+
+#include "mlx/c/random.h"
 
 #include <math.h>
 #include <string.h>
@@ -268,3 +271,52 @@ mx_array *mx_random_permutation(mx_build *b, mx_array *x, int axis, mx_array *ke
   if (!x || !mx_axis_of(b, "permutation", axis, x->t.ndim, &axis)) return NULL;
   return mx_take(b, x, mx_random_permutation_arange(b, x->t.shape[axis], key), &axis);
 }
+
+/* Public functions */
+#define SHAPE const int *shape, size_t shape_num
+#define SHAPE_GIVEN MX_WIDE(shape), (int)shape_num
+int mlx_random_seed(uint64_t seed) { return mx_boundary(mx_random_seed(seed)); }
+int mlx_random_key(mlx_array *res, uint64_t seed) {
+  mx_build b;
+  mx_build_begin(&b, NULL);
+  return mx_build_return(&b, mx_random_key(&b, seed), &res->ctx);
+}
+int mlx_random_split(mlx_array *res_0, mlx_array *res_1, const mlx_array key, const mlx_stream s) {
+  mx_build b;
+  mx_build_begin(&b, s.ctx);
+  mx_array *keys = mx_random_split(&b, key.ctx, 2), *two[2] = {row(&b, keys, 0), row(&b, keys, 1)};
+  int status = mx_build_end_many(&b, two, 2, two);
+  if (status) return mx_boundary(status);
+  mx_array *old[2] = {res_0->ctx, res_1->ctx};
+  res_0->ctx = two[0], res_1->ctx = two[1];
+  mx_unref(old[0]);
+  mx_unref(old[1]);
+  return MX_OK;
+}
+MX_PUBLIC(random_split_num, mx_random_split(b, key.ctx, num), const mlx_array key, int num)
+MX_PUBLIC(random_bits, mx_random_bits(b, SHAPE_GIVEN, width, key.ctx), SHAPE, int width, const mlx_array key)
+MX_PUBLIC(random_uniform, mx_random_uniform(b, low.ctx, high.ctx, SHAPE_GIVEN, mx_public_dtype(b, dtype), key.ctx), const mlx_array low,
+          const mlx_array high, SHAPE, mlx_dtype dtype, const mlx_array key)
+MX_PUBLIC(random_normal_broadcast, mx_random_normal(b, SHAPE_GIVEN, mx_public_dtype(b, dtype), loc.ctx, scale.ctx, key.ctx), SHAPE,
+          mlx_dtype dtype, const mlx_array loc, const mlx_array scale, const mlx_array key)
+MX_PUBLIC(random_normal,
+          mx_random_normal(b, SHAPE_GIVEN, mx_public_dtype(b, dtype), loc != 0 ? mx_scalar(b, (double)loc, MX_FLOAT32) : NULL,
+                           scale != 1 ? mx_scalar(b, (double)scale, MX_FLOAT32) : NULL, key.ctx),
+          SHAPE, mlx_dtype dtype, float loc, float scale, const mlx_array key)
+MX_PUBLIC(random_truncated_normal,
+          mx_random_truncated_normal(b, lower.ctx, upper.ctx, SHAPE_GIVEN, mx_public_dtype(b, dtype), key.ctx), const mlx_array lower,
+          const mlx_array upper, SHAPE, mlx_dtype dtype, const mlx_array key)
+MX_PUBLIC(random_randint, mx_random_randint(b, low.ctx, high.ctx, SHAPE_GIVEN, mx_public_dtype(b, dtype), key.ctx), const mlx_array low,
+          const mlx_array high, SHAPE, mlx_dtype dtype, const mlx_array key)
+MX_PUBLIC(random_bernoulli, mx_random_bernoulli(b, p.ctx, SHAPE_GIVEN, key.ctx), const mlx_array p, SHAPE, const mlx_array key)
+MX_PUBLIC(random_gumbel, mx_random_gumbel(b, SHAPE_GIVEN, mx_public_dtype(b, dtype), key.ctx), SHAPE, mlx_dtype dtype, const mlx_array key)
+MX_PUBLIC(random_laplace, mx_random_laplace(b, SHAPE_GIVEN, mx_public_dtype(b, dtype), (double)loc, (double)scale, key.ctx), SHAPE,
+          mlx_dtype dtype, float loc, float scale, const mlx_array key)
+MX_PUBLIC(random_categorical_shape, mx_random_categorical(b, logits.ctx, axis, SHAPE_GIVEN, -1, key.ctx), const mlx_array logits, int axis,
+          SHAPE, const mlx_array key)
+MX_PUBLIC(random_categorical_num_samples, mx_random_categorical(b, logits.ctx, axis, NULL, 0, num_samples, key.ctx),
+          const mlx_array logits, int axis, int num_samples, const mlx_array key)
+MX_PUBLIC(random_categorical, mx_random_categorical(b, logits.ctx, axis, NULL, 0, -1, key.ctx), const mlx_array logits, int axis,
+          const mlx_array key)
+MX_PUBLIC(random_permutation, mx_random_permutation(b, x.ctx, axis, key.ctx), const mlx_array x, int axis, const mlx_array key)
+MX_PUBLIC(random_permutation_arange, mx_random_permutation_arange(b, x, key.ctx), int x, const mlx_array key)

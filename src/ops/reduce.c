@@ -1,5 +1,6 @@
 /* reduce.c: many values to one along axes, and softmax.
  * Invariant: a reducing primitive keeps every dimension (the reduced with size 1); the builder drops them afterwards. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <math.h>
@@ -411,3 +412,27 @@ mx_array *mx_sum_to(mx_build *b, mx_array *a, const int64_t *shape, int ndim) {
   a = extra ? mx_squeeze(b, a, axes, extra) : a;
   return a ? mx_broadcast_to(b, a, shape, ndim) : NULL; /* a may have been smaller: then the gradient repeats */
 }
+
+/* Public functions */
+#define AXES const int *axes, size_t axes_num
+#define AXES_GIVEN mx_public_axes(axes), (int)axes_num
+#define REDUCTION(op)                                                          \
+  MX_PUBLIC(op##_axes, mx_##op(b, a.ctx, AXES_GIVEN, keepdims), const mlx_array a, AXES, bool keepdims) \
+  MX_PUBLIC(op##_axis, mx_##op(b, a.ctx, &axis, 1, keepdims), const mlx_array a, int axis, bool keepdims) \
+  MX_PUBLIC(op, mx_##op(b, a.ctx, NULL, 0, keepdims), const mlx_array a, bool keepdims)
+REDUCTION(sum) REDUCTION(prod) REDUCTION(min) REDUCTION(max) REDUCTION(all) REDUCTION(any) REDUCTION(mean) REDUCTION(logsumexp)
+#define SPREAD(op)                                                             \
+  MX_PUBLIC(op##_axes, mx_##op(b, a.ctx, AXES_GIVEN, keepdims, ddof), const mlx_array a, AXES, bool keepdims, int ddof) \
+  MX_PUBLIC(op##_axis, mx_##op(b, a.ctx, &axis, 1, keepdims, ddof), const mlx_array a, int axis, bool keepdims, int ddof) \
+  MX_PUBLIC(op, mx_##op(b, a.ctx, NULL, 0, keepdims, ddof), const mlx_array a, bool keepdims, int ddof)
+SPREAD(var) SPREAD(std)
+MX_PUBLIC(softmax_axes, mx_softmax(b, a.ctx, AXES_GIVEN, precise), const mlx_array a, AXES, bool precise)
+MX_PUBLIC(softmax_axis, mx_softmax(b, a.ctx, &axis, 1, precise), const mlx_array a, int axis, bool precise)
+MX_PUBLIC(softmax, mx_softmax(b, a.ctx, NULL, 0, precise), const mlx_array a, bool precise)
+MX_PUBLIC(median, mx_median(b, a.ctx, axes, (int)axes_num, keepdims), const mlx_array a, AXES, bool keepdims)
+MX_PUBLIC(argmin_axis, mx_argmin(b, a.ctx, &axis, keepdims), const mlx_array a, int axis, bool keepdims)
+MX_PUBLIC(argmin, mx_argmin(b, a.ctx, NULL, keepdims), const mlx_array a, bool keepdims)
+MX_PUBLIC(argmax_axis, mx_argmax(b, a.ctx, &axis, keepdims), const mlx_array a, int axis, bool keepdims)
+MX_PUBLIC(argmax, mx_argmax(b, a.ctx, NULL, keepdims), const mlx_array a, bool keepdims)
+MX_PUBLIC(number_of_elements, mx_number_of_elements(b, a.ctx, axes, (int)axes_num, inverted, mx_public_dtype(b, dtype)),
+          const mlx_array a, AXES, bool inverted, mlx_dtype dtype)

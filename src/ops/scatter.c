@@ -1,6 +1,7 @@
 /* scatter.c: writing where index arrays say.
  * Invariant: updates have the array's dtype and exactly the shape that the indices and one slice give. */
 #include "ops/index.h"
+#include "ops/public.h"
 
 static enum mx_update_mode mode_of(const struct mx_call *c) {
   return (enum mx_update_mode)((const struct mx_mode_params *)c->p.head)->mode;
@@ -230,3 +231,25 @@ mx_array *mx_put_along_axis(mx_build *b, mx_array *a, mx_array *indices, mx_arra
 mx_array *mx_scatter_add_axis(mx_build *b, mx_array *a, mx_array *indices, mx_array *values, int axis) {
   return put_axis(b, "scatter_add_axis", a, indices, values, axis, MX_UPDATE_SUM);
 }
+
+/* Public functions */
+static mx_array *scatter_public(mx_build *b, mx_array *a, struct mx_public_list index, mx_array *updates, const int *axes, size_t naxes, int mode) {
+  mx_array *r = NULL;
+  if ((size_t)index.n != naxes) mx_build_fail(b, MX_EVALUE, "[scatter] %d index arrays but %zu axes.", index.n, naxes);
+  else if (index.at) r = mx_scatter(b, a, index.at, index.n, updates, axes, mode);
+  return mx_public_done(&index, r);
+}
+#define SCATTER(op, mode)                                                      \
+  MX_PUBLIC(op, scatter_public(b, a.ctx, mx_public_arrays(b, indices), updates.ctx, axes, axes_num, mode), const mlx_array a, \
+            const mlx_vector_array indices, const mlx_array updates, const int *axes, size_t axes_num) \
+  MX_PUBLIC(op##_single, mx_scatter(b, a.ctx, (mx_array *[]){indices.ctx}, 1, updates.ctx, &axis, mode), const mlx_array a, \
+            const mlx_array indices, const mlx_array updates, int axis)
+SCATTER(scatter, MX_UPDATE_NONE)
+SCATTER(scatter_add, MX_UPDATE_SUM)
+SCATTER(scatter_prod, MX_UPDATE_PROD)
+SCATTER(scatter_max, MX_UPDATE_MAX)
+SCATTER(scatter_min, MX_UPDATE_MIN)
+MX_PUBLIC(put_along_axis, mx_put_along_axis(b, a.ctx, indices.ctx, values.ctx, &axis), const mlx_array a, const mlx_array indices,
+          const mlx_array values, int axis)
+MX_PUBLIC(scatter_add_axis, mx_scatter_add_axis(b, a.ctx, indices.ctx, values.ctx, axis), const mlx_array a, const mlx_array indices,
+          const mlx_array values, int axis)

@@ -1,5 +1,6 @@
 /* shape.c: other shapes over the same data. All are views: strides where the layout allows it, a copy where it does not.
  * Invariant: a builder that would change nothing returns its input. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <string.h>
@@ -484,4 +485,43 @@ mx_array *mx_atleast_nd(mx_build *b, mx_array *a, int n) {
   if (have == 0) return mx_expand_dims(b, a, (int[]){0, 1, 2}, n);
   if (n == 2) return mx_expand_dims(b, a, (int[]){0}, 1);
   return mx_expand_dims(b, a, have == 1 ? (int[]){0, 2} : (int[]){2}, 3 - have);
+}
+
+/* Public functions */
+#define SHAPE const int *shape, size_t shape_num
+MX_PUBLIC(reshape, mx_reshape(b, a.ctx, MX_WIDE(shape), (int)shape_num), const mlx_array a, SHAPE)
+MX_PUBLIC(flatten, mx_flatten(b, a.ctx, start_axis, end_axis), const mlx_array a, int start_axis, int end_axis)
+MX_PUBLIC(unflatten, mx_unflatten(b, a.ctx, axis, MX_WIDE(shape), (int)shape_num), const mlx_array a, int axis, SHAPE)
+MX_PUBLIC(expand_dims_axes, mx_expand_dims(b, a.ctx, axes, (int)axes_num), const mlx_array a, const int *axes, size_t axes_num)
+MX_PUBLIC(expand_dims, mx_expand_dims(b, a.ctx, &axis, 1), const mlx_array a, int axis)
+MX_PUBLIC(squeeze_axes, mx_squeeze(b, a.ctx, mx_public_axes(axes), (int)axes_num), const mlx_array a, const int *axes, size_t axes_num)
+MX_PUBLIC(squeeze_axis, mx_squeeze(b, a.ctx, &axis, 1), const mlx_array a, int axis)
+MX_PUBLIC(squeeze, mx_squeeze(b, a.ctx, NULL, 0), const mlx_array a)
+MX_PUBLIC(transpose_axes, mx_transpose(b, a.ctx, mx_public_axes(axes), (int)axes_num), const mlx_array a, const int *axes, size_t axes_num)
+MX_PUBLIC(transpose, mx_transpose(b, a.ctx, NULL, 0), const mlx_array a)
+MX_PUBLIC(swapaxes, mx_swapaxes(b, a.ctx, axis1, axis2), const mlx_array a, int axis1, int axis2)
+MX_PUBLIC(moveaxis, mx_moveaxis(b, a.ctx, source, destination), const mlx_array a, int source, int destination)
+MX_PUBLIC(broadcast_to, mx_broadcast_to(b, a.ctx, MX_WIDE(shape), (int)shape_num), const mlx_array a, SHAPE)
+MX_PUBLIC(atleast_1d, mx_atleast_nd(b, a.ctx, 1), const mlx_array a)
+MX_PUBLIC(atleast_2d, mx_atleast_nd(b, a.ctx, 2), const mlx_array a)
+MX_PUBLIC(atleast_3d, mx_atleast_nd(b, a.ctx, 3), const mlx_array a)
+
+static mx_array *as_strided_public(mx_build *b, mx_array *a, const int64_t *shape, size_t nshape, const int64_t *strides, size_t nstrides,
+                                   size_t offset) {
+  if (nshape != nstrides || offset > INT64_MAX)
+    return mx_build_fail(b, MX_EVALUE, "[as_strided] The shape and the strides must have the same number of entries: %zu and %zu.", nshape,
+                         nstrides);
+  return mx_as_strided(b, a, shape, strides, (int)nshape, (int64_t)offset);
+}
+MX_PUBLIC(as_strided, as_strided_public(b, a.ctx, MX_WIDE(shape), shape_num, strides, strides_num, offset), const mlx_array a, SHAPE,
+          const int64_t *strides, size_t strides_num, size_t offset)
+
+int mlx_broadcast_arrays(mlx_vector_array *res, const mlx_vector_array inputs, const mlx_stream s) {
+  mx_build build, *b = &build;
+  mx_build_begin(b, s.ctx);
+  struct mx_public_list in = mx_public_arrays(b, inputs);
+  mx_array **out = mx_public_room(b, in.n);
+  if (out) mx_broadcast_arrays(b, in.at, in.n, out);
+  mx_public_done(&in, NULL);
+  return mx_public_return(b, out, in.n, res);
 }

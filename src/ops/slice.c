@@ -1,5 +1,6 @@
 /* slice.c: regions of arrays, read and written.
  * Invariant: in a node start, size and step are normalized: every element start + k * step with k < size is in bounds. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <string.h>
@@ -326,3 +327,37 @@ mx_array *mx_dynamic_slice_update(mx_build *b, mx_array *src, mx_array *update, 
   }
   return dynamic_update_apply(b, src, mx_astype(b, update, src->t.dtype), start, ints, n);
 }
+
+/* Public functions */
+#define REGION                                                                 \
+  const int *start, size_t start_num, const int *stop, size_t stop_num, const int *strides, size_t strides_num
+static bool region_fits(mx_build *b, const char *op, const mx_array *a, size_t start, size_t stop, size_t step) {
+  size_t n = a ? (size_t)a->t.ndim : 0;
+  if (a && (start != n || stop != n || step != n))
+    mx_build_fail(b, MX_EVALUE, "[%s] Invalid number of indices or strides for array with dimension %zu.", op, n);
+  return !b->status;
+}
+MX_PUBLIC(slice,
+          region_fits(b, "slice", a.ctx, start_num, stop_num, strides_num)
+              ? mx_slice(b, a.ctx, MX_WIDE(start), MX_WIDE(stop), MX_WIDE(strides)) : NULL,
+          const mlx_array a, REGION)
+#define UPDATE(op, mode)                                                       \
+  MX_PUBLIC(op,                                                                \
+            region_fits(b, #op, src.ctx, start_num, stop_num, strides_num)     \
+                ? mx_slice_update(b, src.ctx, update.ctx, MX_WIDE(start), MX_WIDE(stop), MX_WIDE(strides), mode) : NULL, \
+            const mlx_array src, const mlx_array update, REGION)
+UPDATE(slice_update, MX_UPDATE_NONE)
+UPDATE(slice_update_add, MX_UPDATE_SUM)
+UPDATE(slice_update_prod, MX_UPDATE_PROD)
+UPDATE(slice_update_max, MX_UPDATE_MAX)
+UPDATE(slice_update_min, MX_UPDATE_MIN)
+
+static mx_array *dynamic_public(mx_build *b, mx_array *a, mx_array *start, const int *axes, size_t naxes, const int64_t *size, size_t nsize) {
+  if (a && nsize != (size_t)a->t.ndim)
+    return mx_build_fail(b, MX_EVALUE, "[slice] %zu slice sizes for array with %d dimensions.", nsize, a->t.ndim);
+  return mx_dynamic_slice(b, a, start, axes, (int)naxes, size);
+}
+MX_PUBLIC(slice_dynamic, dynamic_public(b, a.ctx, start.ctx, axes, axes_num, MX_WIDE(slice_size), slice_size_num), const mlx_array a,
+          const mlx_array start, const int *axes, size_t axes_num, const int *slice_size, size_t slice_size_num)
+MX_PUBLIC(slice_update_dynamic, mx_dynamic_slice_update(b, src.ctx, update.ctx, start.ctx, axes, (int)axes_num), const mlx_array src,
+          const mlx_array update, const mlx_array start, const int *axes, size_t axes_num)

@@ -1,4 +1,5 @@
 /* sort.c: order along one axis. Invariant: sorts are stable and put NaN last, so values and positions always agree. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 static int infer_sort(const struct mx_call *c, struct mx_spec *out) {
@@ -68,3 +69,15 @@ mx_array *mx_topk(mx_build *b, mx_array *a, int64_t k, const int *axis) {
   mx_split_at(b, mx_sort(b, a, axis), (int64_t[]){n - k}, 1, at, parts);
   return parts[1];
 }
+
+/* Public functions */
+MX_PUBLIC(sort_axis, mx_sort(b, a.ctx, &axis), const mlx_array a, int axis)
+MX_PUBLIC(sort, mx_sort(b, a.ctx, NULL), const mlx_array a)
+MX_PUBLIC(argsort_axis, mx_argsort(b, a.ctx, &axis), const mlx_array a, int axis)
+MX_PUBLIC(argsort, mx_argsort(b, a.ctx, NULL), const mlx_array a)
+MX_PUBLIC(partition_axis, mx_partition(b, a.ctx, kth, &axis), const mlx_array a, int kth, int axis)
+MX_PUBLIC(partition, mx_partition(b, a.ctx, kth, NULL), const mlx_array a, int kth)
+MX_PUBLIC(argpartition_axis, mx_argpartition(b, a.ctx, kth, &axis), const mlx_array a, int kth, int axis)
+MX_PUBLIC(argpartition, mx_argpartition(b, a.ctx, kth, NULL), const mlx_array a, int kth)
+MX_PUBLIC(topk_axis, mx_topk(b, a.ctx, k, &axis), const mlx_array a, int k, int axis)
+MX_PUBLIC(topk, mx_topk(b, a.ctx, k, NULL), const mlx_array a, int k)

@@ -1,5 +1,6 @@
 /* ternary.c: selection, and what is made of it.
  * Invariant: the condition is bool, x and y are of one dtype. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 static int infer_select(const struct mx_call *c, struct mx_spec *out) {
@@ -15,8 +16,11 @@ static int infer_select(const struct mx_call *c, struct mx_spec *out) {
 static void select_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   if (!cot[0]) return;
   mx_array *zero = mx_scalar(b, 0, cot[0]->t.dtype);
-  if (wanted[1]) grads[1] = mx_where(b, c->in[0], cot[0], zero);
-  if (wanted[2]) grads[2] = mx_where(b, c->in[0], zero, cot[0]);
+  for (int i = 1; i < 3; i++) {
+    if (!wanted[i]) continue;
+    mx_array *kept = i == 1 ? mx_where(b, c->in[0], cot[0], zero) : mx_where(b, c->in[0], zero, cot[0]);
+    grads[i] = mx_sum_to(b, kept, c->in[i]->t.shape, c->in[i]->t.ndim);
+  }
 }
 static void select_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   if (!tan[1] && !tan[2]) return;
@@ -40,3 +44,7 @@ mx_array *mx_clip(mx_build *b, mx_array *a, mx_array *lo, mx_array *hi) {
   if (lo) a = mx_maximum(b, a, lo);
   return hi ? mx_minimum(b, a, hi) : a;
 }
+
+/* Public functions */
+MX_PUBLIC(where, mx_where(b, condition.ctx, x.ctx, y.ctx), const mlx_array condition, const mlx_array x, const mlx_array y)
+MX_PUBLIC(clip, mx_clip(b, a.ctx, a_min.ctx, a_max.ctx), const mlx_array a, const mlx_array a_min, const mlx_array a_max)

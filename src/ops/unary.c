@@ -1,6 +1,7 @@
 /* unary.c: elementwise operations of one array.
  * Invariant: a builder hands the kernels only the dtypes they are defined for; where the answer is known without
  * computing (floor of an integer, real of a real), it makes no node. */
+#include "ops/public.h"
 #include "ops/rules.h"
 
 #include <float.h>
@@ -244,3 +245,20 @@ mx_array *mx_nan_to_num(mx_build *b, mx_array *a, double nan, const double *posi
   x = mx_where(b, mx_isposinf(b, a), mx_scalar(b, posinf ? *posinf : largest(d), d), x);
   return mx_where(b, mx_isneginf(b, a), mx_scalar(b, neginf ? *neginf : -largest(d), d), x);
 }
+
+/* Public functions */
+MX_PUBLIC_UNARY(abs) MX_PUBLIC_UNARY(negative) MX_PUBLIC_UNARY(sign) MX_PUBLIC_UNARY(floor) MX_PUBLIC_UNARY(ceil)
+MX_PUBLIC_UNARY(square) MX_PUBLIC_UNARY(sqrt) MX_PUBLIC_UNARY(rsqrt) MX_PUBLIC_UNARY(reciprocal) MX_PUBLIC_UNARY(exp)
+MX_PUBLIC_UNARY(expm1) MX_PUBLIC_UNARY(log) MX_PUBLIC_UNARY(log2) MX_PUBLIC_UNARY(log10) MX_PUBLIC_UNARY(log1p)
+MX_PUBLIC_UNARY(sin) MX_PUBLIC_UNARY(cos) MX_PUBLIC_UNARY(tan) MX_PUBLIC_UNARY(arcsin) MX_PUBLIC_UNARY(arccos)
+MX_PUBLIC_UNARY(arctan) MX_PUBLIC_UNARY(sinh) MX_PUBLIC_UNARY(cosh) MX_PUBLIC_UNARY(tanh) MX_PUBLIC_UNARY(arcsinh)
+MX_PUBLIC_UNARY(arccosh) MX_PUBLIC_UNARY(arctanh) MX_PUBLIC_UNARY(erf) MX_PUBLIC_UNARY(erfinv) MX_PUBLIC_UNARY(sigmoid)
+MX_PUBLIC_UNARY(logical_not) MX_PUBLIC_UNARY(bitwise_invert) MX_PUBLIC_UNARY(real) MX_PUBLIC_UNARY(imag)
+MX_PUBLIC_UNARY(conjugate) MX_PUBLIC_UNARY(isnan) MX_PUBLIC_UNARY(isinf) MX_PUBLIC_UNARY(isfinite) MX_PUBLIC_UNARY(isposinf)
+MX_PUBLIC_UNARY(isneginf) MX_PUBLIC_UNARY(copy) MX_PUBLIC_UNARY(degrees) MX_PUBLIC_UNARY(radians)
+MX_PUBLIC_UNARY(stop_gradient)
+MX_PUBLIC(round, mx_round(b, a.ctx, decimals), const mlx_array a, int decimals)
+MX_PUBLIC(nan_to_num,
+          mx_nan_to_num(b, a.ctx, (double)nan, posinf.has_value ? &(double){(double)posinf.value} : NULL,
+                        neginf.has_value ? &(double){(double)neginf.value} : NULL),
+          const mlx_array a, float nan, mlx_optional_float posinf, mlx_optional_float neginf)
