@@ -7,6 +7,7 @@
 #include "core/thread.h"
 #include "graph/node.h"
 #include "graph/prim.h"
+#include "graph/stream.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -313,7 +314,7 @@ mx_array *mx_array_tracer(mx_array *x, struct mx_trace *t) {
   if (!n) return NULL;
   n->flags = MX_NODE_TRACER;
   n->trace = mx_trace_ref(t);
-  n->stream = x->node->stream;
+  n->stream = x->node->stream ? x->node->stream : mx_default_stream(mx_default_device()); /* a leaf has none */
   mx_array *a = mx_ref(&n->out[0]);
   if (mx_is_done(x) && x->t.buf) { /* a scalar's data lives in its node: eval gives the view a buffer */
     memcpy(a->t.strides, x->t.strides, (size_t)x->t.ndim * sizeof(int64_t));
