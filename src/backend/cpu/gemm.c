@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-  SUPER = 1024,          /* rows and columns packed at a time … */
+  SUPER = 2048,          /* rows and columns packed at a time … */
   SUPER_K = 2048,        /* … and terms: the packed panels stay in the last cache */
-  TASK_A_BYTES = 128 << 10, /* one task's rows of a, kc deep, stay in the second cache */
+  TASK_A_BYTES = 192 << 10, /* one task's rows of a, kc deep, stay in the second cache */
   TASK_COLS = 256,
   PACK_ELEMENTS = 8192,  /* least to pack in one piece of work */
 };

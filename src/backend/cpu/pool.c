@@ -4,6 +4,7 @@
 
 #include "core/thread.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -34,6 +35,7 @@ static struct {
   /* the job */
   int64_t n, step;
   int workers; /* that may take part */
+  int owner_cpu;
   void (*body)(void *, int64_t, int64_t);
   void *ctx;
   _Atomic int64_t next;
@@ -146,6 +148,24 @@ static void wait_for_job(uint64_t seen) {
   mx_unlock(&pool.lock);
 }
 
+#ifdef __linux__
+static int this_cpu(void) { return sched_getcpu(); }
+/* Some kernels wake a worker on the CPU of its waker and leave it there, in turns with the owner, while another CPU idles.
+ * A worker that finds itself there moves away; where it may run at all stays as it was. */
+static void step_aside(int owner_cpu) {
+  if (owner_cpu < 0 || owner_cpu >= CPU_SETSIZE || sched_getcpu() != owner_cpu) return;
+  cpu_set_t allowed, others;
+  if (sched_getaffinity(0, sizeof allowed, &allowed)) return;
+  others = allowed;
+  CPU_CLR(owner_cpu, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others)) return;
+  (void)!sched_setaffinity(0, sizeof allowed, &allowed);
+}
+#else
+static int this_cpu(void) { return -1; }
+static void step_aside(int owner_cpu) {}
+#endif
+
 static void *worker_main(void *arg) {
   int index = (int)(intptr_t)arg;
   uint64_t seen = 0; /* a job older than this thread is simply looked at: it may still be open */
@@ -154,7 +174,10 @@ static void *worker_main(void *arg) {
     seen = atomic_load(&pool.epoch);
     /* First in, then look: the owner closes, then waits until nobody is inside. One of the two sees the other. */
     atomic_fetch_add(&pool.inside, 1);
-    if (atomic_load(&pool.open) && index < pool.workers) work();
+    if (atomic_load(&pool.open) && index < pool.workers) {
+      step_aside(pool.owner_cpu);
+      work();
+    }
     if (atomic_fetch_sub(&pool.inside, 1) == 1 && atomic_load(&pool.joining)) {
       mx_lock(&pool.lock);
       mx_wake_all(&pool.done);
@@ -203,6 +226,7 @@ static void run_shared(int64_t n, int64_t grain, int64_t pieces, int workers, vo
   pool.n = n;
   pool.step = grain * (per > 1 ? per : 1);
   pool.workers = pieces - 1 < workers ? (int)(pieces - 1) : workers;
+  pool.owner_cpu = this_cpu();
   pool.body = body;
   pool.ctx = ctx;
   atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
