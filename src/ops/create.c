@@ -186,3 +186,5 @@ int mlx_meshgrid(mlx_vector_array *res, const mlx_vector_array arrays, bool spar
   mx_public_done(&in, NULL);
   return mx_public_return(b, out, in.n, res);
 }
+MX_PUBLIC(ravel_full, mx_full(b, shape, ndim, vals.ctx, mx_public_dtype(b, dtype)), const int64_t *shape, int ndim, const mlx_array vals,
+          mlx_dtype dtype)

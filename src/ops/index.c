@@ -269,3 +269,6 @@ MX_PUBLIC(gather_single, gather_one(b, a.ctx, indices.ctx, axis, MX_WIDE(slice_s
 MX_PUBLIC(take_axis, mx_take(b, a.ctx, indices.ctx, &axis), const mlx_array a, const mlx_array indices, int axis)
 MX_PUBLIC(take, mx_take(b, a.ctx, indices.ctx, NULL), const mlx_array a, const mlx_array indices)
 MX_PUBLIC(take_along_axis, mx_take_along_axis(b, a.ctx, indices.ctx, &axis), const mlx_array a, const mlx_array indices, int axis)
+MX_PUBLIC(ravel_gather,
+          gather_public(b, a.ctx, mx_public_arrays(b, indices), axes, naxes, slice_sizes, a.ctx ? (size_t)((mx_array *)a.ctx)->t.ndim : 0),
+          const mlx_array a, const mlx_vector_array indices, const int *axes, size_t naxes, const int64_t *slice_sizes)

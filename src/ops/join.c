@@ -330,8 +330,13 @@ static void depends_jvp(mx_build *b, const struct mx_call *c, mx_array *const *t
   for (int i = 0; i < c->nout; i++) out_tan[i] = tan[i];
 }
 static void depends_vmap(mx_build *b, const struct mx_call *c, mx_array *const *in, const int *axis, mx_array **out, int *out_axis) {
-  mx_apply_many(b, c->prim, in, c->nin, NULL, c->nout, out);
-  for (int i = 0; i < c->nout; i++) out_axis[i] = axis[i];
+  mx_array **moved = mx_malloc((size_t)c->nin * sizeof *moved);
+  int64_t size = mx_batch_size(in, axis, c->nin);
+  if (!moved && !b->status) b->status = MX_EMEMORY;
+  for (int i = 0; moved && i < c->nin; i++) moved[i] = i < c->nout ? mx_batch_first(b, in[i], axis[i], size) : in[i];
+  if (moved) mx_apply_many(b, c->prim, moved, c->nin, NULL, c->nout, out);
+  for (int i = 0; i < c->nout; i++) out_axis[i] = 0;
+  mx_free(moved);
 }
 const struct mx_prim mx_prim_depends = {
     .id = MX_PRIM_depends, .name = "Depends", .kind = MX_GENERAL, .infer = infer_depends, .vjp = depends_vjp,

@@ -219,14 +219,15 @@ mx_array *mx_tensordot(mx_build *b, mx_array *x, mx_array *y, const int *axes_x,
   int ax[MX_MAX_NDIM], ay[MX_MAX_NDIM], nshape = 0;
   int64_t shape[2 * MX_MAX_NDIM];
   if (!x || !y) return NULL;
-  if (nx != ny || nx > MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[tensordot] axes must have the same size.");
+  if (nx != ny || nx < 0) return mx_build_fail(b, MX_EVALUE, "[tensordot] axes must have the same size.");
+  if (nx > x->t.ndim || nx > y->t.ndim)
+    return mx_build_fail(b, MX_EVALUE, "[tensordot] %d axes for arrays with %d and %d dimensions.", nx, x->t.ndim, y->t.ndim);
   for (int i = 0; i < nx; i++) {
     if (!mx_axis_of(b, "tensordot", axes_x[i], x->t.ndim, &ax[i]) || !mx_axis_of(b, "tensordot", axes_y[i], y->t.ndim, &ay[i])) return NULL;
     if (x->t.shape[ax[i]] != y->t.shape[ay[i]])
       return mx_build_fail(b, MX_EVALUE, "[tensordot] a and b must have the same shape on the contracted axes.");
   }
-  mx_array *left = nx <= x->t.ndim ? as_matrix(b, x, ax, nx, false, shape, &nshape) : NULL;
-  mx_array *right = nx <= y->t.ndim ? as_matrix(b, y, ay, nx, true, shape, &nshape) : NULL;
+  mx_array *left = as_matrix(b, x, ax, nx, false, shape, &nshape), *right = as_matrix(b, y, ay, nx, true, shape, &nshape);
   if (nshape > MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[tensordot] The result has more than %d dimensions.", MX_MAX_NDIM);
   return mx_reshape(b, mx_matmul(b, left, right), shape, nshape);
 }

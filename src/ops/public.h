@@ -4,6 +4,7 @@
 #define MX_OPS_PUBLIC_H
 
 #include "mlx/c/ops.h"
+#include "mlx/c/ravel.h"
 #include "ops/ops.h"
 
 /* int mlx_<name>(res, <parameters>, s): the result of an expression over b and the parameters. */

@@ -140,7 +140,9 @@ static bool fits(mx_build *b, const char *op, const int64_t *shape, int ndim, co
   char want[MX_SHAPE_TEXT], got[MX_SHAPE_TEXT];
   if (!p || b->status) return !b->status;
   if ((b->status = mx_broadcast_shapes(op, shape, ndim, p->t.shape, p->t.ndim, wide, &n))) return false;
-  if (n == ndim && !memcmp(wide, shape, (size_t)n * sizeof *wide)) return true;
+  bool same = n == ndim;
+  for (int i = 0; i < n && same; i++) same = wide[i] == shape[i];
+  if (same) return true;
   mx_build_fail(b, MX_EVALUE, "[%s] Cannot generate random values of shape %s from broadcasted shape %s.", op,
                 mx_shape_text(want, shape, ndim), mx_shape_text(got, wide, n));
   return false;
@@ -172,7 +174,7 @@ mx_array *mx_random_normal(mx_build *b, const int64_t *shape, int ndim, enum mx_
   if (dtype == MX_COMPLEX64) {
     int64_t pairs[MX_MAX_NDIM];
     if (ndim >= MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[normal] An array has at most %d dimensions.", MX_MAX_NDIM);
-    memcpy(pairs, shape, (size_t)ndim * sizeof *pairs);
+    for (int i = 0; i < ndim; i++) pairs[i] = shape[i];
     pairs[ndim] = 2;
     x = mx_random_normal(b, pairs, ndim + 1, MX_FLOAT32, NULL, NULL, key);
     x = mx_multiply(b, x, mx_scalar(b, 0.70710678118654752, MX_FLOAT32));
@@ -320,3 +322,13 @@ MX_PUBLIC(random_categorical, mx_random_categorical(b, logits.ctx, axis, NULL, 0
           const mlx_array key)
 MX_PUBLIC(random_permutation, mx_random_permutation(b, x.ctx, axis, key.ctx), const mlx_array x, int axis, const mlx_array key)
 MX_PUBLIC(random_permutation_arange, mx_random_permutation_arange(b, x, key.ctx), int x, const mlx_array key)
+int mlx_ravel_random_state(mlx_array *res) {
+  mx_array *now = mx_random_state(), *old = res->ctx;
+  if (!now) return mx_boundary(mx_error_class());
+  res->ctx = now;
+  mx_unref(old);
+  return MX_OK;
+}
+int mlx_ravel_set_random_state(const mlx_array key) {
+  return mx_boundary(key.ctx ? mx_random_set_state(key.ctx) : mx_fail(MX_EVALUE, "[random] A key is missing."));
+}

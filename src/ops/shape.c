@@ -525,3 +525,6 @@ int mlx_broadcast_arrays(mlx_vector_array *res, const mlx_vector_array inputs, c
   mx_public_done(&in, NULL);
   return mx_public_return(b, out, in.n, res);
 }
+#define SHAPE64 const int64_t *shape, int ndim
+MX_PUBLIC(ravel_reshape, mx_reshape(b, a.ctx, shape, ndim), const mlx_array a, SHAPE64)
+MX_PUBLIC(ravel_broadcast_to, mx_broadcast_to(b, a.ctx, shape, ndim), const mlx_array a, SHAPE64)

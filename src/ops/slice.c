@@ -361,3 +361,12 @@ MX_PUBLIC(slice_dynamic, dynamic_public(b, a.ctx, start.ctx, axes, axes_num, MX_
           const mlx_array start, const int *axes, size_t axes_num, const int *slice_size, size_t slice_size_num)
 MX_PUBLIC(slice_update_dynamic, mx_dynamic_slice_update(b, src.ctx, update.ctx, start.ctx, axes, (int)axes_num), const mlx_array src,
           const mlx_array update, const mlx_array start, const int *axes, size_t axes_num)
+MX_PUBLIC(ravel_slice, mx_slice(b, a.ctx, start, stop, step), const mlx_array a, const int64_t *start, const int64_t *stop,
+          const int64_t *step)
+static mx_array *update_public(mx_build *b, mx_array *src, mx_array *update, const int64_t *start, const int64_t *stop,
+                               const int64_t *step, int mode) {
+  if ((unsigned)mode > MX_UPDATE_MIN) return mx_build_fail(b, MX_EVALUE, "[slice_update] There is no mode %d.", mode);
+  return mx_slice_update(b, src, update, start, stop, step, mode);
+}
+MX_PUBLIC(ravel_slice_update, update_public(b, src.ctx, update.ctx, start, stop, step, mode), const mlx_array src, const mlx_array update,
+          const int64_t *start, const int64_t *stop, const int64_t *step, int mode)

@@ -38,7 +38,7 @@ mx_array *mx_where(mx_build *b, mx_array *condition, mx_array *x, mx_array *y) {
 }
 
 
-/* An absent bound is NULL here, so the caller has made sure that the given ones are no failed results: an error in b stays. */
+/* A bound that is NULL after an error counts as absent, which is harmless: the error stays in b. */
 mx_array *mx_clip(mx_build *b, mx_array *a, mx_array *lo, mx_array *hi) {
   if (!lo && !hi) return mx_build_fail(b, MX_EVALUE, "[clip] At most one of a_min and a_max may be None.");
   if (lo) a = mx_maximum(b, a, lo);

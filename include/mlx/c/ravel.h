@@ -73,6 +73,10 @@ MLX_API int mlx_ravel_slice_update(mlx_array *res, const mlx_array src, const ml
 MLX_API int mlx_ravel_gather(mlx_array *res, const mlx_array a, const mlx_vector_array indices, const int *axes, size_t naxes,
     const int64_t *slice_sizes, const mlx_stream s);
 
+/* The state of the implicit random sequence, a key: taken, and put back (for capture by compile, for scopes of a seed). */
+MLX_API int mlx_ravel_random_state(mlx_array *res);
+MLX_API int mlx_ravel_set_random_state(const mlx_array key);
+
 /* Threads that CPU operations share (0: the default); returns the number before. */
 MLX_API int mlx_ravel_set_threads(int count);
 MLX_API int mlx_ravel_threads(void);
