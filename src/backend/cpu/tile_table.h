@@ -29,6 +29,8 @@ struct cpu_tile_table {
   void (*reduce_block[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
   /* acc[i] = fold(acc[i], src[i]) for n independent columns, values of the accumulator dtype. */
   void (*reduce_fold[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
+  /* x[i], y[i] = Threefry-2x32-20 of key (k0, k1) and counter (c0 + i, c1 + i). */
+  void (*threefry)(int64_t n, uint32_t *x, uint32_t *y, uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1);
 };
 
 /* The widest table this CPU and MLX_CPU_ISA allow; chosen once. */

@@ -1,0 +1,253 @@
+/* copy.c: strided to strided, in parallel, transposes in blocks.
+ * Invariant: every element is written once; the order of writing is free. */
+#include "backend/cpu/copy.h"
+
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/pool.h"
+#include "backend/cpu/stream.h"
+#include "backend/cpu/tile_table.h"
+
+#include <string.h>
+
+enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, TILE_LINE = 64 };
+
+static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
+
+int64_t cpu_offset(int ndim, const int64_t *shape, const int64_t *strides, int64_t at) {
+  int64_t offset = 0;
+  for (int d = ndim - 1; d >= 0; d--) {
+    offset += at % shape[d] * strides[d];
+    at /= shape[d];
+  }
+  return offset;
+}
+
+struct mx_tensor cpu_part(const struct mx_tensor *of, int64_t *shape, int64_t *strides, int64_t offset) {
+  struct mx_tensor t = *of;
+  t.shape = shape;
+  t.strides = strides;
+  t.size = 1;
+  for (int d = 0; d < t.ndim; d++) t.size *= shape[d];
+  t.data = (char *)of->data + offset * (int64_t)mx_dtype_size(of->dtype);
+  return t;
+}
+
+void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const void *src) {
+#define STORE(bits)                                                                                           \
+  for (int64_t i = 0; i < n; i++) ((uint##bits##_t *)dst)[i * stride] = ((const uint##bits##_t *)src)[i];     \
+  return;
+  switch (size) {
+  case 1: STORE(8)
+  case 2: STORE(16)
+  case 4: STORE(32)
+  default: STORE(64)
+  }
+#undef STORE
+}
+
+/* One run of n elements, strided to strided. */
+static void run(size_t size, int64_t n, char *dst, int64_t d, const char *src, int64_t s) {
+  if (d == 1 && s == 1) memcpy(dst, src, (size_t)n * size);
+  else if (d == 1) cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, s);
+  else if (s == 1) cpu_store_strided(size, n, dst, d, src);
+  else {
+    for (int64_t i = 0; i < n; i++) memcpy(dst + i * d * (int64_t)size, src + i * s * (int64_t)size, size);
+  }
+}
+
+void cpu_load(const struct mx_tensor *t, int64_t start, int64_t n, void *dst) {
+  size_t size = mx_dtype_size(t->dtype);
+  int last = t->ndim - 1;
+  char *to = dst;
+  if (last < 0) {
+    if (n) memcpy(dst, t->data, size);
+    return;
+  }
+  int64_t at[MX_MAX_NDIM], offset = 0;
+  for (int d = last; d >= 0; d--) {
+    at[d] = start % t->shape[d];
+    start /= t->shape[d];
+    offset += at[d] * t->strides[d];
+  }
+  while (n > 0) {
+    int64_t m = t->shape[last] - at[last];
+    if (m > n) m = n;
+    run(size, m, to, 1, (const char *)t->data + offset * (int64_t)size, t->strides[last]);
+    to += (size_t)m * size;
+    n -= m;
+    offset += m * t->strides[last];
+    at[last] += m;
+    for (int d = last; d > 0 && at[d] == t->shape[d]; d--) {
+      offset += t->strides[d - 1] - at[d] * t->strides[d];
+      at[d] = 0;
+      at[d - 1]++;
+    }
+  }
+}
+
+void cpu_box_set(struct cpu_box *b, size_t size, int ndim, const int64_t *shape, const int64_t *strides) {
+  b->size = size;
+  b->ndim = 0;
+  b->count = 1;
+  for (int d = 0; d < ndim; d++) {
+    b->count *= shape[d];
+    if (shape[d] == 1) continue;
+    int k = b->ndim;
+    if (k && b->strides[k - 1] == strides[d] * shape[d]) {
+      b->shape[k - 1] *= shape[d];
+      b->strides[k - 1] = strides[d];
+      continue;
+    }
+    b->shape[k] = shape[d];
+    b->strides[k] = strides[d];
+    b->ndim++;
+  }
+}
+
+void cpu_box_read(const struct cpu_box *b, const void *src, void *dst) {
+  int last = b->ndim - 1;
+  if (last < 0) {
+    memcpy(dst, src, (size_t)b->count * b->size); /* one element, or none */
+    return;
+  }
+  if (b->count == 0) return;
+  int64_t n = b->shape[last], rows = b->count / n, at[MX_MAX_NDIM] = {0}, offset = 0;
+  char *to = dst;
+  for (int64_t r = 0; r < rows; r++, to += (size_t)n * b->size) {
+    run(b->size, n, to, 1, (const char *)src + offset * (int64_t)b->size, b->strides[last]);
+    for (int d = last - 1; d >= 0; d--) {
+      offset += b->strides[d];
+      if (++at[d] < b->shape[d]) break;
+      offset -= at[d] * b->strides[d];
+      at[d] = 0;
+    }
+  }
+}
+
+/* The whole copy as planes: n0 rows of n1, at every position of the outer dimensions; each plane in items. */
+struct copy {
+  size_t size;
+  int ndim; /* at least 2; the last two are the plane */
+  int64_t shape[MX_MAX_NDIM + 2], d[MX_MAX_NDIM + 2], s[MX_MAX_NDIM + 2];
+  bool transposed, stream;
+  int64_t rows, cols, items0, items1; /* of one item; items of one plane */
+  char *dst;
+  const char *src;
+};
+
+/* A block of 16 lines of source (each a cache line) to as many lines of destination as a line has elements: read and
+ * written a whole line at a time, turned in L1. */
+#define TURN(bits)                                                                                            \
+  static void turn_##bits(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {         \
+    enum { L = TILE_LINE * 8 / bits };                                                                        \
+    typedef uint##bits##_t T;                                                                                 \
+    int64_t d0 = c->d[c->ndim - 2], s0 = c->s[c->ndim - 2], s1 = c->s[c->ndim - 1];                           \
+    for (int64_t i0 = 0; i0 < n0; i0 += L)                                                                    \
+      for (int64_t i1 = 0; i1 < n1; i1 += L) {                                                                \
+        T block[L][L];                                                                                        \
+        int64_t m0 = n0 - i0 < L ? n0 - i0 : L, m1 = n1 - i1 < L ? n1 - i1 : L;                               \
+        const T *f = (const T *)from + i0 * s0 + i1 * s1;                                                     \
+        T *t = (T *)to + i0 * d0 + i1;                                                                        \
+        if (m0 == L && s0 == 1) {                                                                             \
+          for (int64_t k = 0; k < m1; k++)                                                                    \
+            for (int j = 0; j < L; j++) block[j][k] = f[k * s1 + j];                                          \
+        } else {                                                                                              \
+          for (int64_t k = 0; k < m1; k++)                                                                    \
+            for (int64_t j = 0; j < m0; j++) block[j][k] = f[k * s1 + j * s0];                                \
+        }                                                                                                     \
+        for (int64_t j = 0; j < m0; j++) {                                                                    \
+          if (c->stream) cpu_stream_copy(t + j * d0, block[j], (size_t)m1 * sizeof(T));                       \
+          else memcpy(t + j * d0, block[j], (size_t)m1 * sizeof(T));                                          \
+        }                                                                                                     \
+      }                                                                                                       \
+  }
+TURN(8) TURN(16) TURN(32) TURN(64)
+
+static void plane(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {
+  int64_t size = (int64_t)c->size, d0 = c->d[c->ndim - 2] * size, s0 = c->s[c->ndim - 2] * size;
+  int64_t d1 = c->d[c->ndim - 1], s1 = c->s[c->ndim - 1];
+  if (c->transposed) {
+    static void (*const turn[])(const struct copy *, int64_t, int64_t, char *, const char *) = {turn_8, turn_16, turn_32, turn_64};
+    turn[log2_size(c->size)](c, n0, n1, to, from);
+    return;
+  }
+  bool whole = c->stream && d1 == 1 && s1 == 1;
+  for (int64_t i = 0; i < n0; i++) {
+    if (whole) cpu_stream_copy(to + i * d0, from + i * s0, (size_t)(n1 * size));
+    else run(c->size, n1, to + i * d0, d1, from + i * s0, s1);
+  }
+}
+
+static void items(void *ctx, int64_t begin, int64_t end) {
+  const struct copy *c = ctx;
+  int p = c->ndim - 2;
+  for (int64_t i = begin; i < end; i++) {
+    int64_t i1 = i % c->items1 * c->cols, rest = i / c->items1, i0 = rest % c->items0 * c->rows;
+    int64_t outer = rest / c->items0;
+    int64_t to = cpu_offset(p, c->shape, c->d, outer) + i0 * c->d[p] + i1 * c->d[p + 1];
+    int64_t from = cpu_offset(p, c->shape, c->s, outer) + i0 * c->s[p] + i1 * c->s[p + 1];
+    int64_t n0 = c->shape[p] - i0 < c->rows ? c->shape[p] - i0 : c->rows;
+    int64_t n1 = c->shape[p + 1] - i1 < c->cols ? c->shape[p + 1] - i1 : c->cols;
+    plane(c, n0, n1, c->dst + to * (int64_t)c->size, c->src + from * (int64_t)c->size);
+  }
+  if (c->stream) cpu_stream_end();
+}
+
+static int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+/* Dimensions by falling stride of the destination, merged where both sides allow; then the dimension along which the source
+ * runs becomes the plane's other one. */
+static void arrange(struct copy *c, const struct mx_tensor *src, const struct mx_tensor *dst) {
+  int n = 0, order[MX_MAX_NDIM];
+  for (int d = 0; d < src->ndim; d++) {
+    if (src->shape[d] == 1) continue;
+    int at = n++;
+    while (at && magnitude(dst->strides[order[at - 1]]) < magnitude(dst->strides[d])) order[at] = order[at - 1], at--;
+    order[at] = d;
+  }
+  c->ndim = 2; /* two of size 1 in front, so that there is always a plane */
+  c->shape[0] = c->shape[1] = 1;
+  c->d[0] = c->d[1] = c->s[0] = c->s[1] = 0;
+  for (int i = 0; i < n; i++) {
+    int64_t size = src->shape[order[i]], d = dst->strides[order[i]], s = src->strides[order[i]];
+    int k = c->ndim;
+    bool merge = c->shape[k - 1] > 1 && c->d[k - 1] == d * size && c->s[k - 1] == s * size;
+    if (merge) k--;
+    c->shape[k] = merge ? c->shape[k] * size : size;
+    c->d[k] = d;
+    c->s[k] = s;
+    c->ndim = k + 1;
+  }
+  int last = c->ndim - 1, along = -1;
+  for (int i = 0; i < last; i++)
+    if (c->shape[i] > 1 && magnitude(c->s[i]) == 1) along = i;
+  c->transposed = along >= 0 && c->d[last] == 1 && magnitude(c->s[last]) > 1;
+  if (!c->transposed) return;
+  int64_t shape = c->shape[along], d = c->d[along], s = c->s[along];
+  for (int i = along; i < last - 1; i++) c->shape[i] = c->shape[i + 1], c->d[i] = c->d[i + 1], c->s[i] = c->s[i + 1];
+  c->shape[last - 1] = shape, c->d[last - 1] = d, c->s[last - 1] = s;
+}
+
+int cpu_copy(const struct mx_tensor *src, const struct mx_tensor *dst) {
+  struct copy c = {.size = mx_dtype_size(src->dtype), .dst = dst->data, .src = src->data};
+  if (src->size == 0) return MX_OK;
+  arrange(&c, src, dst);
+  int64_t size = (int64_t)c.size, bytes = src->size * size, n0 = c.shape[c.ndim - 2], n1 = c.shape[c.ndim - 1];
+  c.stream = bytes >= CPU_STREAM_BYTES;
+  int64_t side = 128 * 4 / size > 64 ? 128 * 4 / size : 64; /* of a square of a transpose */
+  c.cols = c.transposed ? side : ITEM_BYTES / size;
+  if (c.cols > n1) c.cols = n1;
+  c.rows = c.transposed ? side : ITEM_BYTES / (size * c.cols);
+  if (c.rows > n0) c.rows = n0;
+  if (c.rows < 1) c.rows = 1;
+  c.items0 = (n0 + c.rows - 1) / c.rows;
+  c.items1 = (n1 + c.cols - 1) / c.cols;
+  int64_t count = src->size / n0 / n1 * c.items0 * c.items1;
+  if (bytes <= SERIAL_BYTES) items(&c, 0, count);
+  else cpu_parallel_for(count, ITEM_BYTES / (c.rows * c.cols * size) + 1, items, &c);
+  return MX_OK;
+}
+
+int cpu_contiguous(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  return cpu_copy(in[0], out[0]);
+}

@@ -1,0 +1,30 @@
+/* copy.h: elements from one layout to another, for kernels that move data.
+ * Invariant: bytes move, values never change; sources and destinations do not overlap. */
+#ifndef MX_CPU_COPY_H
+#define MX_CPU_COPY_H
+
+#include "graph/array.h"
+
+/* cpu_copy itself is in kernels.h. */
+
+/* n elements from linear index `start` of t in row-major order, into a contiguous run. */
+void cpu_load(const struct mx_tensor *t, int64_t start, int64_t n, void *dst);
+
+/* A small box of elements, read or written again and again at different places: dimensions merged once. */
+struct cpu_box {
+  size_t size; /* of an element */
+  int ndim;
+  int64_t count, shape[MX_MAX_NDIM], strides[MX_MAX_NDIM];
+};
+void cpu_box_set(struct cpu_box *b, size_t size, int ndim, const int64_t *shape, const int64_t *strides);
+void cpu_box_read(const struct cpu_box *b, const void *src, void *dst); /* strided -> contiguous */
+/* Offset in elements of row-major position `at` in a shape with strides. */
+int64_t cpu_offset(int ndim, const int64_t *shape, const int64_t *strides, int64_t at);
+
+/* A row-contiguous tensor over memory that is not its own. shape and strides are the caller's arrays. */
+struct mx_tensor cpu_part(const struct mx_tensor *of, int64_t *shape, int64_t *strides, int64_t offset);
+
+/* d[i * step] = s[i] and the like by element size. */
+void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const void *src);
+
+#endif

@@ -1,0 +1,144 @@
+/* scatter.c: Scatter and ScatterAxis: writing where index arrays say.
+ * Invariant: updates that meet in one place fall on it in row-major order of the indices, whatever the threads: they share
+ * out the places, not the updates. Indices are checked before anything is written. */
+#include "backend/cpu/copy.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/pool.h"
+#include "backend/cpu/update.h"
+
+#include <string.h>
+
+enum { CHUNK = 256, PARALLEL_ELEMENTS = 1 << 15, WIDE_SLICE = 16 };
+
+struct scatter {
+  const struct mx_tensor *out, *updates, *const *index;
+  const int64_t *axes;
+  int n, lead; /* index arrays; dimensions of the indices */
+  cpu_tile_fn fn; /* NULL: the update replaces */
+  int64_t size, rows, width, step, from_step; /* of an element; of a slice: rows of width elements, and their steps */
+};
+
+static int log2_size(int64_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
+
+/* width elements onto distinct places. */
+static void write_row(const struct scatter *s, char *to, const char *from) {
+  const struct cpu_tile_table *table = cpu_tile_table();
+  if (s->step == 1 && s->from_step == 1) {
+    if (s->fn) s->fn(s->width, to, to, from, NULL);
+    else memcpy(to, from, (size_t)(s->width * s->size));
+    return;
+  }
+  _Alignas(64) char old[CHUNK * 8], new[CHUNK * 8];
+  for (int64_t i = 0; i < s->width; i += CHUNK) {
+    int64_t m = s->width - i < CHUNK ? s->width - i : CHUNK;
+    char *place = to + i * s->step * s->size;
+    table->load_strided[log2_size(s->size)](m, new, from + i * s->from_step * s->size, s->from_step);
+    if (s->fn) {
+      table->load_strided[log2_size(s->size)](m, old, place, s->step);
+      s->fn(m, new, old, new, NULL);
+    }
+    cpu_store_strided((size_t)s->size, m, place, s->step, new);
+  }
+}
+
+static void write_slice(const struct scatter *s, int64_t offset, int64_t at) {
+  const struct mx_tensor *out = s->out, *u = s->updates;
+  const int64_t *shape = u->shape + s->lead, *strides = u->strides + s->lead;
+  int64_t from = cpu_offset(s->lead, u->shape, u->strides, at);
+  for (int64_t r = 0; r < s->rows; r++) {
+    int64_t to = offset + cpu_offset(out->ndim - 1, shape, out->strides, r);
+    int64_t row = from + cpu_offset(out->ndim - 1, shape, strides, r);
+    write_row(s, (char *)out->data + to * s->size, (const char *)u->data + row * s->size);
+  }
+}
+
+/* Updates whose place along the first indexed axis lies in [begin, end). */
+static void scatter_places(void *ctx, int64_t begin, int64_t end) {
+  const struct scatter *s = ctx;
+  int64_t count = s->index[0]->size, index[CHUNK], first[CHUNK], offset[CHUNK];
+  for (int64_t at = 0; at < count; at += CHUNK) {
+    int64_t m = count - at < CHUNK ? count - at : CHUNK;
+    memset(offset, 0, sizeof offset);
+    for (int k = 0; k < s->n; k++) {
+      int64_t axis = s->axes[k], *to = k ? index : first;
+      cpu_load_indices(s->index[k], at, m, s->out->shape[axis], to);
+      for (int64_t i = 0; i < m; i++) offset[i] += to[i] * s->out->strides[axis];
+    }
+    for (int64_t i = 0; i < m; i++)
+      if (first[i] >= begin && first[i] < end) write_slice(s, offset[i], at + i);
+  }
+}
+
+int cpu_scatter(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  const struct mx_mode_params *p = c->p.head;
+  int n = c->nin - 2, status = MX_OK;
+  const struct mx_tensor *a = out[0], *u = in[n + 1];
+  struct scatter s = {.out = a, .updates = u, .index = (const struct mx_tensor *const *)(in + 1), .axes = c->p.ints, .n = n,
+                      .lead = in[1]->ndim, .fn = cpu_update_op((enum mx_update_mode)p->mode, a->dtype),
+                      .size = (int64_t)mx_dtype_size(a->dtype)};
+  const int64_t *slice = u->shape + s.lead;
+  for (int k = 0; k < n && !status && u->size; k++) {
+    int axis = (int)c->p.ints[k];
+    status = cpu_check_indices("scatter", in[1 + k], axis, a->shape[axis], slice[axis]);
+  }
+  if (!status && out[0]->data != in[0]->data) status = cpu_copy(in[0], out[0]);
+  if (status || u->size == 0) return status;
+  s.width = slice[a->ndim - 1];
+  s.step = a->strides[a->ndim - 1];
+  s.from_step = u->strides[u->ndim - 1];
+  int64_t count = in[1]->size, each = u->size / count;
+  s.rows = each / s.width;
+  int64_t axis = c->p.ints[0], places = a->shape[axis];
+  bool share = each >= WIDE_SLICE && u->size > PARALLEL_ELEMENTS && slice[axis] == 1; /* else two parts would meet, or wait */
+  if (share) cpu_parallel_for(places, places / (2 * cpu_pool_threads()) + 1, scatter_places, &s);
+  else scatter_places(&s, 0, places);
+  return MX_OK;
+}
+
+struct scatter_axis {
+  const struct mx_tensor *out, *index, *updates;
+  int axis;
+  cpu_tile_fn fn;
+  int64_t size;
+  int64_t strides[MX_MAX_NDIM]; /* of out, without the axis */
+};
+
+/* Positions of the indices in row-major order, serially along the axis: two may name one place. begin and end cut the
+ * dimensions before the axis (all of them as one), which never meet. */
+static void scatter_rows(void *ctx, int64_t begin, int64_t end) {
+  const struct scatter_axis *s = ctx;
+  const struct mx_tensor *t = s->index;
+  int64_t inner = 1, along = s->out->strides[s->axis], index[CHUNK];
+  for (int d = s->axis; d < t->ndim; d++) inner *= t->shape[d];
+  char updates[CHUNK * 8];
+  for (int64_t at = begin * inner; at < end * inner; at += CHUNK) {
+    int64_t m = end * inner - at < CHUNK ? end * inner - at : CHUNK;
+    cpu_load_indices(t, at, m, s->out->shape[s->axis], index);
+    cpu_load(s->updates, at, m, updates);
+    for (int64_t i = 0; i < m; i++) {
+      int64_t offset = cpu_offset(t->ndim, t->shape, s->strides, at + i) + index[i] * along;
+      char *to = (char *)s->out->data + offset * s->size;
+      const char *from = updates + i * s->size;
+      if (s->fn) s->fn(1, to, to, from, NULL);
+      else memcpy(to, from, (size_t)s->size);
+    }
+  }
+}
+
+int cpu_scatter_axis(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  const struct mx_mode_params *p = c->p.head;
+  const struct mx_tensor *a = out[0], *index = in[1];
+  struct scatter_axis s = {.out = a, .index = index, .updates = in[2], .axis = (int)c->p.ints[0],
+                           .fn = cpu_update_op((enum mx_update_mode)p->mode, a->dtype),
+                           .size = (int64_t)mx_dtype_size(a->dtype)};
+  int status = cpu_check_indices("scatter_axis", index, s.axis, a->shape[s.axis], 1);
+  if (!status && out[0]->data != in[0]->data) status = cpu_copy(in[0], out[0]);
+  if (status || index->size == 0) return status;
+  int64_t lead = 1;
+  for (int d = 0; d < a->ndim; d++) {
+    s.strides[d] = d == s.axis ? 0 : a->strides[d];
+    if (d < s.axis) lead *= index->shape[d];
+  }
+  cpu_parallel_for(lead, PARALLEL_ELEMENTS / (index->size / lead) + 1, scatter_rows, &s);
+  return MX_OK;
+}

@@ -1,0 +1,152 @@
+/* sort.c: Sort and ArgSort along one axis: stable, NaN last.
+ * Invariant: values become unsigned keys of the same order (equal values equal keys), so one sort serves every dtype; values
+ * are taken back by position, so zeros keep their signs and NaNs their bits. */
+#include "backend/cpu/copy.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/pool.h"
+#include "backend/cpu/tile_table.h"
+#include "core/error.h"
+
+#include <string.h>
+
+enum { SHORT_RUN = 512, SHARED_RUN = 1 << 15, MERGE_PARTS = 4, GRAIN = 1 << 14 };
+
+#define KEY uint32_t
+#define BITS 32
+#define NAME(x) x##_32
+#include "backend/cpu/sort_run.inc"
+#define KEY uint64_t
+#define BITS 64
+#define NAME(x) x##_64
+#include "backend/cpu/sort_run.inc"
+
+/* Floats by their bits: negative ones turned round, the sign's bit turned; -0 as 0, every NaN above all. */
+static uint32_t key_float(uint32_t u, uint32_t inf, uint32_t sign) {
+  if ((u & (sign - 1)) > inf) return sign | (sign - 1);
+  if (u == sign) u = 0;
+  return u & sign ? ~u & (sign | (sign - 1)) : u | sign;
+}
+static uint64_t key_double(uint64_t u) {
+  const uint64_t sign = 1ull << 63, inf = 0x7ffull << 52;
+  if ((u & (sign - 1)) > inf) return UINT64_MAX;
+  if (u == sign) u = 0;
+  return u & sign ? ~u : u | sign;
+}
+static uint32_t key_f32(uint32_t u) { return key_float(u, 0x7f800000u, 0x80000000u); }
+
+static void keys_of(enum mx_dtype dtype, int64_t n, void *keys, const void *src) {
+#define KEYS(bits, kbits, expr)                                                                               \
+  for (int64_t i = 0; i < n; i++) {                                                                           \
+    uint##bits##_t u = ((const uint##bits##_t *)src)[i];                                                      \
+    ((uint##kbits##_t *)keys)[i] = (uint##kbits##_t)(expr);                                                   \
+  }                                                                                                           \
+  return;
+  switch (dtype) {
+  case MX_BOOL:
+  case MX_UINT8: KEYS(8, 32, u)
+  case MX_UINT16: KEYS(16, 32, u)
+  case MX_UINT32: KEYS(32, 32, u)
+  case MX_UINT64: KEYS(64, 64, u)
+  case MX_INT8: KEYS(8, 32, u ^ 0x80u)
+  case MX_INT16: KEYS(16, 32, u ^ 0x8000u)
+  case MX_INT32: KEYS(32, 32, u ^ 0x80000000u)
+  case MX_INT64: KEYS(64, 64, u ^ 1ull << 63)
+  case MX_FLOAT16: KEYS(16, 32, key_float(u, 0x7c00u, 0x8000u))
+  case MX_BFLOAT16: KEYS(16, 32, key_float(u, 0x7f80u, 0x8000u))
+  case MX_FLOAT32: KEYS(32, 32, key_f32(u))
+  case MX_FLOAT64: KEYS(64, 64, key_double(u))
+  default: KEYS(64, 64, (uint64_t)key_f32((uint32_t)u) << 32 | key_f32((uint32_t)(u >> 32))) /* real, then imaginary part */
+  }
+#undef KEYS
+}
+
+struct sort {
+  const struct mx_tensor *in, *out;
+  int axis;
+  bool positions, wide; /* argsort; 64-bit keys */
+  size_t size;
+  int64_t n, step, inner, lanes; /* of the axis: length and stride; elements of out from one to the next; rows of out */
+  char *room;           /* lanes' worth of scratch when they share one */
+  _Atomic bool short_of_memory;
+};
+
+/* Bytes that one row needs: keys twice, positions twice, values. */
+static size_t room_of(const struct sort *s) {
+  return MX_ALIGN_UP((size_t)s->n * (s->wide ? 32 : 24), 64);
+}
+
+static void sort_row(const struct sort *s, int64_t row, char *room, bool shared) {
+  const struct mx_tensor *t = s->in;
+  int64_t n = s->n, outer = row / s->inner, offset = 0, rest = row;
+  for (int d = t->ndim - 1; d >= 0; d--) {
+    if (d == s->axis) continue;
+    offset += rest % t->shape[d] * t->strides[d];
+    rest /= t->shape[d];
+  }
+  size_t key = s->wide ? 8 : 4;
+  char *a = room, *b = a + (size_t)n * key, *values = b + (size_t)n * key;
+  uint32_t *ia = (uint32_t *)(values + (size_t)n * 8), *ib = ia + n;
+  if (!s->wide) ia = (uint32_t *)(values + (size_t)n * 4), ib = ia + n;
+  const char *from = (const char *)t->data + offset * (int64_t)s->size;
+  if (s->step != 1) {
+    cpu_tile_table()->load_strided[s->size == 1 ? 0 : s->size == 2 ? 1 : s->size == 4 ? 2 : 3](n, values, from, s->step);
+    from = values;
+  }
+  keys_of(t->dtype, n, a, from);
+  for (int64_t i = 0; i < n; i++) ia[i] = (uint32_t)i;
+  if (s->wide) (shared ? sort_shared_64 : sort_64)(n, (uint64_t *)a, ia, (uint64_t *)b, ib);
+  else (shared ? sort_shared_32 : sort_32)(n, (uint32_t *)a, ia, (uint32_t *)b, ib);
+  size_t size = s->positions ? 4 : s->size;
+  char *to = (char *)s->out->data + (outer * n * s->inner + row % s->inner) * (int64_t)size;
+  if (s->positions) {
+    cpu_store_strided(4, n, to, s->inner, ia);
+    return;
+  }
+#define TAKE(bits)                                                                                            \
+  for (int64_t i = 0; i < n; i++) ((uint##bits##_t *)to)[i * s->inner] = ((const uint##bits##_t *)from)[ia[i]]; \
+  return;
+  switch (size) {
+  case 1: TAKE(8)
+  case 2: TAKE(16)
+  case 4: TAKE(32)
+  default: TAKE(64)
+  }
+#undef TAKE
+}
+
+static void sort_rows(void *ctx, int64_t begin, int64_t end) {
+  struct sort *s = ctx;
+  struct mx_buffer *room;
+  if (mx_buffer_new(&room, room_of(s), MX_MEMORY_HOST)) {
+    s->short_of_memory = true;
+    return;
+  }
+  for (int64_t r = begin; r < end; r++) sort_row(s, r, room->host, false);
+  mx_buffer_unref(room);
+}
+
+static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out, bool positions) {
+  const struct mx_tensor *t = in[0];
+  struct sort s = {.in = t, .out = out[0], .axis = (int)c->p.ints[0], .positions = positions,
+                   .size = mx_dtype_size(t->dtype), .wide = mx_dtype_size(t->dtype) == 8, .inner = 1};
+  if (t->size == 0) return MX_OK;
+  s.n = t->shape[s.axis];
+  s.step = t->strides[s.axis];
+  for (int d = s.axis + 1; d < t->ndim; d++) s.inner *= t->shape[d];
+  if (s.n > UINT32_MAX) return mx_fail(MX_EVALUE, "[sort] An axis of %lld elements is too long: positions are uint32.", (long long)s.n);
+  int64_t rows = t->size / s.n;
+  if (rows < cpu_pool_threads() && s.n > SHARED_RUN) { /* few long rows: threads share each */
+    struct mx_buffer *room;
+    int status = mx_buffer_new(&room, room_of(&s), MX_MEMORY_HOST);
+    if (status) return status;
+    for (int64_t r = 0; r < rows; r++) sort_row(&s, r, room->host, true);
+    mx_buffer_unref(room);
+    return MX_OK;
+  }
+  cpu_parallel_for(rows, GRAIN / s.n + 1, sort_rows, &s);
+  return s.short_of_memory ? mx_fail(MX_EMEMORY, "[sort] Out of memory for rows of %lld elements.", (long long)s.n) : MX_OK;
+}
+
+int cpu_sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) { return sort(c, in, out, false); }
+
+int cpu_argsort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) { return sort(c, in, out, true); }
