@@ -12,7 +12,9 @@ enum {
   SUPER = 2048,          /* rows and columns packed at a time … */
   SUPER_K = 2048,        /* … and terms: the packed panels stay in the last cache */
   TASK_A_BYTES = 192 << 10, /* one task's rows of a, kc deep, stay in the second cache */
-  TASK_COLS = 256,
+  TASK_COLS = 128,
+  GROUP_BYTES = 64 << 10, /* panels of b that one task packs for itself */
+  GROUP_STEP = 32,       /* terms packed in one go where neighbours are columns: a row's lines are then read together */
   PACK_ELEMENTS = 8192,  /* least to pack in one piece of work */
 };
 /* Multiply-adds below which a second thread does not pay, and above which one matrix of a batch feeds all threads. */
@@ -65,6 +67,7 @@ struct job {
   int64_t i0, mi, j0, nj, p0, kp; /* the super block */
   int64_t mpad, npad;
   int64_t task_rows, task_cols, tasks_across;
+  bool own_b;          /* b's panels have one user, the task: it packs them itself, into the first cache */
   bool apart;          /* acc is scratch: results are rounded from there */
   bool last;           /* of the super blocks along k */
 };
@@ -104,39 +107,68 @@ static void finish_rows(const struct job *j, int64_t row, int64_t rows, int64_t 
   }
 }
 
+/* A few panels of b, len terms deep, for the task that calls. */
+static void pack_group(const struct job *j, int64_t p, int64_t len, int64_t col, int64_t cols, char *dst) {
+  const struct cpu_gemm *g = j->g;
+  int64_t nr = j->kn->nr, step = g->b_col == 1 ? GROUP_STEP : len;
+  for (int64_t q = 0; q < len; q += step) {
+    for (int64_t c = 0; c < cols; c += nr) {
+      const char *src = at(g->b, (j->j0 + col + c) * g->b_col + (j->p0 + p + q) * g->b_row, j->item);
+      j->table->pack_b[g->dtype]((int)least(nr, cols - c), least(step, len - q), dst + (c * len + q * nr) * j->kn->size, src,
+                                 g->b_col, g->b_row);
+    }
+  }
+}
+
+/* Rows of a times some panels of b, len terms from p on. */
+static void multiply_panels(const struct job *j, int64_t p, int64_t len, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                            const char *b) {
+  const struct cpu_gemm_kernels *kn = j->kn;
+  for (int64_t c = 0; c < cols; c += kn->nr) {
+    for (int64_t r = row; r < row + rows; r += kn->mr) {
+      const char *a = j->pa + (p * j->mpad + r * len) * kn->size;
+      char *out = j->acc + (r * j->acc_row + col + c) * kn->size;
+      kn->tile(len, a, b + c * len * kn->size, out, j->acc_row, (int)least(kn->mr, row + rows - r),
+               (int)least(kn->nr, cols - c), j->p0 + p > 0);
+    }
+  }
+}
+
 /* One task: a rectangle of c, all of kp. */
 static void multiply_some(void *ctx, int64_t begin, int64_t end) {
   const struct job *j = ctx;
   const struct cpu_gemm_kernels *kn = j->kn;
+  _Alignas(64) char own[GROUP_BYTES];
   for (int64_t t = begin; t < end; t++) {
     int64_t row = t / j->tasks_across * j->task_rows, col = t % j->tasks_across * j->task_cols;
     int64_t rows = least(j->task_rows, j->mi - row), cols = least(j->task_cols, j->nj - col);
     for (int64_t p = 0; p < j->kp; p += kn->kc) {
-      int64_t len = least(kn->kc, j->kp - p);
-      for (int64_t c = col; c < col + cols; c += kn->nr) {
-        const char *b = j->pb + (p * j->npad + c * len) * kn->size;
-        for (int64_t r = row; r < row + rows; r += kn->mr) {
-          const char *a = j->pa + (p * j->mpad + r * len) * kn->size;
-          char *out = j->acc + (r * j->acc_row + c) * kn->size;
-          kn->tile(len, a, b, out, j->acc_row, (int)least(kn->mr, row + rows - r), (int)least(kn->nr, col + cols - c),
-                   j->p0 + p > 0);
-        }
+      int64_t len = least(kn->kc, j->kp - p), group = GROUP_BYTES / (kn->nr * len * kn->size) * kn->nr;
+      if (!j->own_b) {
+        multiply_panels(j, p, len, row, rows, col, cols, j->pb + (p * j->npad + col * len) * kn->size);
+        continue;
+      }
+      for (int64_t c = 0; c < cols; c += group) {
+        pack_group(j, p, len, col + c, least(group, cols - c), own);
+        multiply_panels(j, p, len, row, rows, col + c, least(group, cols - c), own);
       }
     }
     if (j->last && (j->g->add || j->apart)) finish_rows(j, row, rows, col, cols);
   }
 }
 
+static int64_t most_task_rows(const struct cpu_gemm_kernels *kn) { return TASK_A_BYTES / (kn->kc * kn->size) / kn->mr * kn->mr; }
+
 /* Tasks small enough that every thread gets several, large enough that panels are used many times. */
 static void choose_tasks(struct job *j) {
   const struct cpu_gemm_kernels *kn = j->kn;
-  int64_t rows = TASK_A_BYTES / (kn->kc * kn->size) / kn->mr * kn->mr, cols = round_up(TASK_COLS, kn->nr);
+  int64_t rows = most_task_rows(kn), cols = round_up(TASK_COLS, kn->nr);
   rows = round_up(pieces_of(j->mi, pieces_of(j->mi, rows)), kn->mr);
   cols = round_up(pieces_of(j->nj, pieces_of(j->nj, cols)), kn->nr);
   int64_t wanted = (int64_t)cpu_pool_threads() * 4;
   while (pieces_of(j->mi, rows) * pieces_of(j->nj, cols) < wanted) {
     if (cols > 4 * kn->nr) cols = round_up(cols / 2, kn->nr);
-    else if (rows > 4 * kn->mr) rows = round_up(rows / 2, kn->mr);
+    else if (rows > 4 * kn->mr && !j->own_b) rows = round_up(rows / 2, kn->mr);
     else break;
   }
   j->task_rows = rows;
@@ -148,7 +180,7 @@ static void run_super_block(struct job *j) {
   const struct cpu_gemm_kernels *kn = j->kn;
   j->mpad = round_up(j->mi, kn->mr);
   j->npad = round_up(j->nj, kn->nr);
-  int64_t panels = j->mpad / kn->mr + j->npad / kn->nr;
+  int64_t panels = j->mpad / kn->mr + (j->own_b ? 0 : j->npad / kn->nr);
   if ((double)j->mi * (double)j->nj * (double)j->kp < SHARE_FROM) {
     j->task_rows = j->mi;
     j->task_cols = j->nj;
@@ -172,7 +204,9 @@ int cpu_gemm_packed(const struct cpu_gemm_table *table, const struct cpu_gemm *g
   struct job j = {.g = g, .table = table, .kn = kn, .item = mx_dtype_size(g->dtype)};
   int64_t ms = super_size(g->m, kn->mr), ns = super_size(g->n, kn->nr), ks = least(g->k, SUPER_K / kn->kc * kn->kc);
   j.apart = j.item != (size_t)kn->size;
-  int64_t a_bytes = MX_ALIGN_UP(ms * ks * kn->size, (int64_t)64), b_bytes = MX_ALIGN_UP(ns * ks * kn->size, (int64_t)64);
+  j.own_b = g->m <= most_task_rows(kn);
+  int64_t a_bytes = MX_ALIGN_UP(ms * ks * kn->size, (int64_t)64);
+  int64_t b_bytes = j.own_b ? 0 : MX_ALIGN_UP(ns * ks * kn->size, (int64_t)64);
   struct cpu_scratch scratch;
   int status = cpu_scratch_take(&scratch, a_bytes + b_bytes + (j.apart ? ms * ns * kn->size : 0));
   if (status) return status;
