@@ -1,0 +1,120 @@
+/* core.h: mlx.core, the CPython extension, inside.
+ * Invariant: the GIL is held wherever graph is built; it is dropped only while results are computed, and then this module
+ * holds a handle of its own on every array it waits for. */
+#ifndef RAVEL_PYTHON_CORE_H
+#define RAVEL_PYTHON_CORE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <mlx/c/mlx.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MAX_NDIM = 32, MAX_PARAMS = 16 };
+
+/* The array object is a cell: in-place operators put another graph node into it. */
+typedef struct {
+  PyObject_HEAD
+  mlx_array h;
+  PyObject *weakrefs;
+} Array;
+typedef struct {
+  PyObject_HEAD
+  mlx_dtype d;
+} Dtype;
+typedef struct {
+  PyObject_HEAD
+  int index;
+  mlx_device_type type;
+} Device;
+typedef struct {
+  PyObject_HEAD
+  mlx_stream s;
+} Stream;
+typedef struct {
+  PyObject_HEAD
+  int value;
+  const char *name;
+} EnumValue; /* DeviceType.cpu, DtypeCategory.floating … */
+
+/* All state of the module. One interpreter: the module says so. */
+struct state {
+  PyTypeObject *Array, *Dtype, *Device, *DeviceType, *DtypeCategory, *Stream, *ThreadLocalStream, *StreamContext, *Function, *ArrayAt,
+      *ArrayIterator, *ArrayLike, *finfo, *iinfo, *CustomFunction, *Compiled, *Transformed, *PrintOptions;
+  PyObject *dtypes[14], *device_types[2], *module, *random_state;
+};
+extern struct state core;
+
+#define Array_Check(o) (Py_TYPE(o) == core.Array || PyObject_TypeCheck(o, core.Array))
+#define H(o) (((Array *)(o))->h)
+
+/* A new Array that takes the handle; NULL (handle freed) when memory is short. */
+PyObject *array_take(mlx_array h);
+/* status 0: array_take(h); else the Python exception of this thread's error, and h is freed. */
+PyObject *array_result(int status, mlx_array h);
+/* Sets the Python exception for the library's error, keeping one that a callback raised; always NULL. */
+PyObject *raise_error(void);
+#define CHECK(call)                                                                                           \
+  do {                                                                                                        \
+    if (call) return raise_error();                                                                           \
+  } while (0)
+
+/* args.c: functions by table. The signature is both the docstring's first line and what the parser reads. */
+struct function {
+  const char *name;
+  const char *signature; /* "(a: array, /, *, stream: … = None) -> array" */
+  const char *doc;
+  PyObject *(*call)(const struct function *f, PyObject **v); /* v[i]: argument i, borrowed; NULL where the default holds */
+  void (*impl)(void);    /* what call is about: a C function of one of the regular types */
+  void (*impl2)(void);
+};
+PyObject *function_new(const struct function *f, const char *qualifier);
+int functions_add(PyObject *where, const struct function *table, const char *qualifier); /* up to a row without name */
+extern struct function_table { const struct function *at; const char *module; } const function_tables[];
+int args_init(PyObject *module);
+
+/* convert.c: from Python's values. All return 0, or -1 with an exception. */
+int to_stream(PyObject *o, mlx_stream *s);    /* NULL and None: the default */
+int to_dtype(PyObject *o, mlx_dtype *d, bool *given); /* NULL and None: not given */
+int to_int64(PyObject *o, int64_t *v);
+int to_int(PyObject *o, int *v);
+int to_bool(PyObject *o, bool *v, bool fallback); /* NULL: the fallback */
+int to_double(PyObject *o, double *v, double fallback);
+/* None or NULL: *n = -1; an integer: one; a sequence of integers. */
+int to_ints(PyObject *o, int *v, int *n);
+int to_shape(PyObject *o, int64_t *v, int *n);
+/* An array for any value: an Array's own handle (borrowed), or a new one that *made receives and the caller frees. */
+int to_array(PyObject *o, mlx_array *h, mlx_array *made);
+/* Beside another operand: Python numbers are weak and take its dtype. */
+int to_array_beside(PyObject *o, PyObject *other, mlx_array *h, mlx_array *made);
+bool is_scalar(PyObject *o);
+bool is_array_like(PyObject *o); /* something to_array takes, by its look */
+/* mx.array(o, dtype). */
+int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h);
+PyObject *shape_tuple(const mlx_array h);
+int wait_for(mlx_array h); /* evaluates without the GIL; 0, or -1 with an exception */
+PyObject *item_object(mlx_dtype d, const void *p);
+
+/* index.c */
+PyObject *array_getitem(PyObject *self, PyObject *key);
+int array_setitem(PyObject *self, PyObject *key, PyObject *value);
+PyObject *array_at_update(PyObject *array, PyObject *key, PyObject *value, const char *how);
+
+/* array.c, types.c, transforms.c, random.c, io.c, ops.c */
+int array_init(PyObject *module);
+int types_init(PyObject *module);
+int at_init(PyObject *module);
+int transforms_init(PyObject *module);
+int random_init(PyObject *module);
+PyObject *array_binary(PyObject *a, PyObject *b, int (*f)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream), PyObject *stream);
+extern const struct function ops_functions[], shape_functions[], create_functions[], array_methods[], random_functions[], io_functions[],
+    device_functions[], transform_functions[], dtype_functions[];
+
+/* tree.c: nested lists, tuples and dicts (and their subclasses) with arrays at the leaves, in one fixed order. */
+int tree_arrays(PyObject *tree, mlx_vector_array v);           /* appends the arrays' handles */
+PyObject *tree_replace(PyObject *tree, mlx_vector_array v, size_t *at); /* a copy with the arrays replaced in order */
+int tree_fill(PyObject *tree, mlx_vector_array v, size_t *at); /* the same, in place */
+bool tree_is_container(PyObject *o);
+
+#endif

@@ -1,0 +1,449 @@
+/* create.c: arrays from nothing, and random ones. */
+#include "ops_handlers.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool given(PyObject *o) { return o && o != Py_None; }
+
+static PyObject *do_filled(const struct function *f, PyObject **v) { /* shape, dtype, stream; zeros or ones */
+  int64_t shape[MAX_NDIM];
+  int n, status;
+  mlx_dtype d = MLX_FLOAT32;
+  mlx_stream s;
+  bool has;
+  mlx_array one, out = mlx_array_new();
+  if (to_stream(v[2], &s) || to_shape(v[0], shape, &n) || to_dtype(v[1], &d, &has)) return NULL;
+  one = mlx_array_new_float(f->doc[0] == '1' ? 1 : 0);
+  PyObject *r = RESULT(mlx_ravel_full(&out, shape, n, one, d, s));
+  mlx_array_free(one);
+  return r;
+}
+static PyObject *do_full(const struct function *f, PyObject **v) { /* shape, vals, dtype, stream */
+  (void)f;
+  int64_t shape[MAX_NDIM];
+  int n, status;
+  mlx_dtype d;
+  mlx_stream s;
+  bool has;
+  struct arg a;
+  mlx_array out = mlx_array_new();
+  if (to_stream(v[3], &s) || to_shape(v[0], shape, &n) || to_dtype(v[2], &d, &has) || take_arg(v[1], NULL, &a)) return NULL;
+  PyObject *r = RESULT(mlx_ravel_full(&out, shape, n, a.h, has ? d : mlx_array_dtype(a.h), s));
+  drop_arg(&a);
+  return r;
+}
+/* a, [vals,] dtype, stream */
+static PyObject *like(PyObject *a, PyObject *vals, PyObject *dtype, PyObject *stream) {
+  struct arg x, y;
+  mlx_dtype d;
+  mlx_stream s;
+  bool has;
+  int status;
+  mlx_array out = mlx_array_new();
+  if (to_stream(stream, &s) || to_dtype(dtype, &d, &has) || take_arg(a, NULL, &x)) return NULL;
+  PyObject *r = NULL;
+  if (!take_arg(vals, NULL, &y)) {
+    r = RESULT(mlx_ravel_full(&out, mlx_ravel_array_shape(x.h), (int)mlx_array_ndim(x.h), y.h, has ? d : mlx_array_dtype(x.h), s));
+    drop_arg(&y);
+  }
+  drop_arg(&x);
+  return r;
+}
+static PyObject *do_filled_like(const struct function *f, PyObject **v) {
+  PyObject *value = PyFloat_FromDouble(f->doc[0] == '1'), *r = value ? like(v[0], value, v[1], v[2]) : NULL;
+  Py_XDECREF(value);
+  return r;
+}
+static PyObject *do_full_like(const struct function *f, PyObject **v) { return (void)f, like(v[0], v[1], v[2], v[3]); }
+static PyObject *do_eye(const struct function *f, PyObject **v) { /* n, m, k, dtype, stream */
+  (void)f;
+  int n, m, k = 0, status;
+  mlx_dtype d = MLX_FLOAT32;
+  mlx_stream s;
+  mlx_array out = mlx_array_new();
+  if (to_stream(v[4], &s) || to_int(v[0], &n) || (given(v[1]) && to_int(v[1], &m)) || (v[2] && to_int(v[2], &k)) || to_dtype(v[3], &d, NULL))
+    return NULL;
+  if (!given(v[1])) m = n;
+  return RESULT(((int (*)(mlx_array *, int, int, int, mlx_dtype, const mlx_stream))f->impl)(&out, n, m, k, d, s));
+}
+static PyObject *do_identity(const struct function *f, PyObject **v) { /* n, dtype, stream */
+  (void)f;
+  int n, status;
+  mlx_dtype d = MLX_FLOAT32;
+  mlx_stream s;
+  mlx_array out = mlx_array_new();
+  if (to_stream(v[2], &s) || to_int(v[0], &n) || to_dtype(v[1], &d, NULL)) return NULL;
+  return RESULT(mlx_identity(&out, n, d, s));
+}
+static PyObject *do_arange(const struct function *f, PyObject **v) { /* *args, start, stop, step, dtype, stream */
+  (void)f;
+  PyObject *x[3] = {v[1], v[2], v[3]};
+  Py_ssize_t n = PyTuple_GET_SIZE(v[0]);
+  double d[3] = {0, 0, 1};
+  mlx_dtype dtype;
+  mlx_stream s;
+  bool has, floats = false;
+  int status;
+  mlx_array out = mlx_array_new();
+  if (n > 4 || (n && x[0])) return PyErr_Format(PyExc_TypeError, "arange() takes start, stop, step and dtype");
+  PyObject *dt = n == 4 ? PyTuple_GET_ITEM(v[0], 3) : v[4];
+  for (Py_ssize_t i = 0; i < n && i < 3; i++) {
+    if (Py_TYPE(PyTuple_GET_ITEM(v[0], i)) == core.Dtype) {
+      dt = PyTuple_GET_ITEM(v[0], i);
+      n = i;
+    } else x[i] = PyTuple_GET_ITEM(v[0], i);
+  }
+  if (!given(x[1])) x[1] = x[0], x[0] = NULL; /* arange(stop) */
+  if (!given(x[1])) return PyErr_Format(PyExc_TypeError, "arange() misses argument 'stop'");
+  for (int i = 0; i < 3; i++) {
+    if (!given(x[i])) continue;
+    floats |= !PyIndex_Check(x[i]);
+    if (to_double(x[i], &d[i], d[i])) return NULL;
+  }
+  if (to_stream(v[5], &s) || to_dtype(dt, &dtype, &has)) return NULL;
+  if (isnan(d[0]) || isnan(d[1]) || isnan(d[2])) return PyErr_Format(PyExc_ValueError, "[arange] Cannot compute length: a bound is NaN.");
+  bool wide = fabs(d[0]) > INT32_MAX || fabs(d[1]) > INT32_MAX;
+  return RESULT(mlx_arange(&out, d[0], d[1], d[2], has ? dtype : floats ? MLX_FLOAT32 : wide ? MLX_INT64 : MLX_INT32, s));
+}
+static PyObject *do_linspace(const struct function *f, PyObject **v) { /* start, stop, num, endpoint, dtype, stream */
+  (void)f;
+  double from, to;
+  int n = 50, status;
+  bool end;
+  mlx_dtype d = MLX_FLOAT32;
+  mlx_stream s;
+  mlx_array out = mlx_array_new();
+  if (to_stream(v[5], &s) || to_double(v[0], &from, 0) || to_double(v[1], &to, 0) || (given(v[2]) && to_int(v[2], &n)) ||
+      to_bool(v[3], &end, true) || to_dtype(v[4], &d, NULL))
+    return NULL;
+  if (!end && n > 0) to = from + (to - from) * (n - 1) / n; /* the end point itself is left out */
+  return RESULT(mlx_linspace(&out, from, to, n, d, s));
+}
+static PyObject *do_asarray(const struct function *f, PyObject **v) { /* a, dtype, copy */
+  (void)f;
+  mlx_dtype d;
+  bool has;
+  if (to_dtype(v[1], &d, &has)) return NULL;
+  if (Array_Check(v[0]) && !has && v[2] != Py_True) return Py_NewRef(v[0]);
+  mlx_array h = mlx_array_new();
+  if (array_from(v[0], has ? &d : NULL, &h)) return mlx_array_free(h), NULL;
+  return array_take(h);
+}
+
+/* An array over a buffer's own memory, which stays exported while the array lives. */
+static void drop_view(void *payload) {
+  PyGILState_STATE g = PyGILState_Ensure();
+  PyBuffer_Release(payload);
+  PyMem_Free(payload);
+  PyGILState_Release(g);
+}
+static PyObject *do_from_dlpack(const struct function *f, PyObject **v) { /* x, copy */
+  (void)f;
+  mlx_array h = mlx_array_new();
+  if (v[1] != Py_False) return array_from(v[0], NULL, &h) ? (mlx_array_free(h), NULL) : array_take(h);
+  PyObject *numpy = PyImport_ImportModule("numpy"), *a = numpy ? PyObject_CallMethod(numpy, "from_dlpack", "O", v[0]) : NULL;
+  Py_buffer *b = a ? PyMem_Malloc(sizeof *b) : NULL;
+  Py_XDECREF(numpy);
+  if (!b || PyObject_GetBuffer(a, b, PyBUF_STRIDED_RO | PyBUF_FORMAT)) {
+    PyMem_Free(b);
+    Py_XDECREF(a);
+    return NULL;
+  }
+  Py_DECREF(a);
+  static const char codes[] = "?BHIQbhiqefd";
+  const char *at = strchr(codes, b->format[0] == 'l' ? 'q' : b->format[0] == 'L' ? 'Q' : b->format[0]);
+  int64_t shape[MAX_NDIM], strides[MAX_NDIM];
+  if (!at || b->ndim > MAX_NDIM) {
+    PyErr_Format(PyExc_ValueError, "[from_dlpack] The format \"%s\" has no dtype here.", b->format);
+    PyBuffer_Release(b);
+    PyMem_Free(b);
+    return NULL;
+  }
+  for (int i = 0; i < b->ndim; i++) shape[i] = b->shape[i], strides[i] = b->strides[i] / b->itemsize;
+  int status = mlx_ravel_array_wrap(&h, b->buf, shape, strides, b->ndim, (mlx_dtype)(at - codes), b->readonly, drop_view, b);
+  return array_result(status, h);
+}
+
+const struct function create_functions[] = {
+    {"zeros", "(shape: int | Sequence[int], dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
+     "0 everywhere.",
+     do_filled, NULL, NULL},
+    {"ones", "(shape: int | Sequence[int], dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
+     "1 everywhere.",
+     do_filled, NULL, NULL},
+    {"full", "(shape: int | Sequence[int], vals: scalar | array, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
+     "The value, broadcast to a shape.",
+     do_full, NULL, NULL},
+    {"zeros_like", "(a: array, /, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
+     "0 everywhere, in the shape and dtype of a.",
+     do_filled_like, NULL, NULL},
+    {"ones_like", "(a: array, /, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
+     "1 everywhere, in the shape and dtype of a.",
+     do_filled_like, NULL, NULL},
+    {"full_like", "(a: array, vals: scalar | array, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
+     "The value, in the shape and dtype of a.",
+     do_full_like, NULL, NULL},
+    {"eye", "(n: int, m: int | None = None, k: int = 0, dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
+     "1 on diagonal k, 0 elsewhere.",
+     do_eye, F(mlx_eye), NULL},
+    {"tri", "(n: int, m: int | None = None, k: int = 0, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
+     "1 on and below diagonal k, 0 above.",
+     do_eye, F(mlx_tri), NULL},
+    {"identity", "(n: int, dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
+     "1 on the diagonal of a square matrix.",
+     do_identity, NULL, NULL},
+    {"arange", "(*args, start: int | float = None, stop: None | int | float = None, step: None | int | float = None, dtype: Dtype | None = None, stream: StreamOrDevice = None) -> array",
+     "arange(stop), arange(start, stop, step): evenly spaced values, stop left out. int32 for integers, else float32.",
+     do_arange, NULL, NULL},
+    {"linspace", "(start: scalar, stop: scalar, num: int | None = 50, endpoint: bool = True, dtype: Dtype | None = float32, stream: StreamOrDevice = None) -> array",
+     "num evenly spaced values from start to stop.",
+     do_linspace, NULL, NULL},
+    {"asarray", "(a: scalar | array | Sequence | DLPackCompatible, dtype: Dtype | None = None, *, copy: bool | None = None) -> array",
+     "An array of it; an array itself is not copied unless copy=True.",
+     do_asarray, NULL, NULL},
+    {"from_dlpack", "(x: DLPackCompatible, /, *, copy: bool | None = None) -> array",
+     "An array of a DLPack producer: a copy, or with copy=False over the same memory.",
+     do_from_dlpack, NULL, NULL},
+    {0}};
+
+/* Random. The implicit key is the one array in mx.random.state: a draw without a key splits it, keeps the first half and
+ * uses the second. */
+
+static int next_key(PyObject *o, mlx_array *key, mlx_array *made) {
+  if (given(o)) {
+    if (!Array_Check(o)) return PyErr_Format(PyExc_TypeError, "expected a key array, not %R", o), -1;
+    *key = H(o);
+    return 0;
+  }
+  PyObject *state = PyList_GetItem(core.random_state, 0);
+  if (!state) return -1;
+  if (!Array_Check(state)) return PyErr_Format(PyExc_TypeError, "mx.random.state does not hold a key array but %R", state), -1;
+  mlx_array kept = mlx_array_new();
+  if (mlx_random_split(&kept, made, H(state), (mlx_stream){NULL})) {
+    mlx_array_free(kept);
+    return raise_error(), -1;
+  }
+  PyObject *fresh = array_take(kept);
+  if (!fresh || PyList_SetItem(core.random_state, 0, fresh)) return -1;
+  *key = *made;
+  return 0;
+}
+static int random_shape(PyObject *o, int *shape, int *n) {
+  *n = 0;
+  return given(o) ? to_ints(o, shape, n) : 0;
+}
+/* The frame of a draw: shape, dtype, key, stream at these places. */
+#define DRAW(shape_at, dtype_at, key_at, stream_at)                                                           \
+  int shape[MAX_NDIM], n = 0, status;                                                                         \
+  mlx_dtype d = MLX_FLOAT32;                                                                                  \
+  mlx_array key, made = mlx_array_new(), out = mlx_array_new();                                               \
+  mlx_stream s;                                                                                               \
+  PyObject *r = NULL;                                                                                         \
+  (void)f;                                                                                                    \
+  if (to_stream(v[stream_at], &s) || random_shape(v[shape_at], shape, &n) || (dtype_at >= 0 && to_dtype(v[dtype_at < 0 ? 0 : dtype_at], &d, NULL)) || \
+      next_key(v[key_at], &key, &made))                                                                       \
+    return mlx_array_free(made), NULL
+#define DRAWN                                                                                                 \
+  mlx_array_free(made);                                                                                       \
+  return r
+
+static PyObject *do_seed(const struct function *f, PyObject **v) {
+  (void)f;
+  uint64_t seed = PyLong_AsUnsignedLongLongMask(v[0]);
+  if (PyErr_Occurred()) return NULL;
+  mlx_array h = mlx_array_new();
+  int status = mlx_random_key(&h, seed);
+  PyObject *key = array_result(status, h);
+  if (!key || PyList_SetItem(core.random_state, 0, key)) return NULL;
+  Py_RETURN_NONE;
+}
+static PyObject *do_key(const struct function *f, PyObject **v) {
+  (void)f;
+  uint64_t seed = PyLong_AsUnsignedLongLongMask(v[0]);
+  if (PyErr_Occurred()) return NULL;
+  mlx_array h = mlx_array_new();
+  int status = mlx_random_key(&h, seed);
+  return array_result(status, h);
+}
+static PyObject *do_key_split(const struct function *f, PyObject **v) { /* key, num, stream */
+  (void)f;
+  int n = 2, status;
+  mlx_stream s;
+  struct arg a;
+  mlx_array out = mlx_array_new();
+  if (to_stream(v[2], &s) || (v[1] && to_int(v[1], &n)) || take_arg(v[0], NULL, &a)) return NULL;
+  PyObject *r = RESULT(mlx_random_split_num(&out, a.h, n, s));
+  drop_arg(&a);
+  return r;
+}
+/* Two bounds (with defaults) that may be numbers or arrays; they are not weak: floats are float32. */
+static int take_bounds(PyObject *lo, PyObject *hi, double lo_default, double hi_default, struct arg *a, struct arg *b) {
+  a->made = b->made = mlx_array_new();
+  if (given(lo) ? take_arg(lo, NULL, a) : (a->h = a->made = mlx_array_new_float((float)lo_default), 0)) return -1;
+  if (given(hi) ? take_arg(hi, NULL, b) : (b->h = b->made = mlx_array_new_float((float)hi_default), 0)) return drop_arg(a), -1;
+  return 0;
+}
+/* The shape of a draw with bounds, where none is given: what the bounds broadcast to. */
+static void shape_of_bounds(PyObject *o, const struct arg *a, const struct arg *b, int *shape, int *n) {
+  if (given(o) && *n) return;
+  const struct arg *w = mlx_array_ndim(a->h) >= mlx_array_ndim(b->h) ? a : b;
+  if (given(o)) return;
+  *n = (int)mlx_array_ndim(w->h);
+  for (int i = 0; i < *n; i++) shape[i] = (int)mlx_ravel_array_shape(w->h)[i];
+}
+static PyObject *do_uniform(const struct function *f, PyObject **v) { /* low, high, shape, dtype, key, stream */
+  struct arg lo, hi;
+  DRAW(2, 3, 4, 5);
+  if (!take_bounds(v[0], v[1], 0, 1, &lo, &hi)) {
+    shape_of_bounds(v[2], &lo, &hi, shape, &n);
+    r = RESULT(mlx_random_uniform(&out, lo.h, hi.h, shape, (size_t)n, d, key, s));
+    drop_arg(&lo);
+    drop_arg(&hi);
+  }
+  DRAWN;
+}
+static PyObject *do_truncated(const struct function *f, PyObject **v) { /* lower, upper, shape, dtype, key, stream */
+  struct arg lo, hi;
+  DRAW(2, 3, 4, 5);
+  if (!take_bounds(v[0], v[1], 0, 1, &lo, &hi)) {
+    shape_of_bounds(v[2], &lo, &hi, shape, &n);
+    r = RESULT(mlx_random_truncated_normal(&out, lo.h, hi.h, shape, (size_t)n, d, key, s));
+    drop_arg(&lo);
+    drop_arg(&hi);
+  }
+  DRAWN;
+}
+static PyObject *do_randint(const struct function *f, PyObject **v) { /* low, high, shape, dtype, key, stream */
+  struct arg lo, hi;
+  PyObject *int32 = core.dtypes[MLX_INT32], *args[6] = {v[0], v[1], v[2], given(v[3]) ? v[3] : int32, v[4], v[5]};
+  v = args;
+  DRAW(2, 3, 4, 5);
+  if (!take_bounds(v[0], v[1], 0, 1, &lo, &hi)) {
+    shape_of_bounds(v[2], &lo, &hi, shape, &n);
+    r = RESULT(mlx_random_randint(&out, lo.h, hi.h, shape, (size_t)n, d, key, s));
+    drop_arg(&lo);
+    drop_arg(&hi);
+  }
+  DRAWN;
+}
+static PyObject *do_normal(const struct function *f, PyObject **v) { /* shape, dtype, loc, scale, key, stream */
+  struct arg loc = {mlx_array_new(), mlx_array_new()}, scale = loc;
+  DRAW(0, 1, 4, 5);
+  if (!(given(v[2]) && take_arg(v[2], NULL, &loc)) && !(given(v[3]) && take_arg(v[3], NULL, &scale)))
+    r = RESULT(mlx_random_normal_broadcast(&out, shape, (size_t)n, d, loc.h, scale.h, key, s));
+  drop_arg(&loc);
+  drop_arg(&scale);
+  DRAWN;
+}
+static PyObject *do_bernoulli(const struct function *f, PyObject **v) { /* p, shape, key, stream */
+  struct arg p = {mlx_array_new(), mlx_array_new()};
+  DRAW(1, -1, 2, 3);
+  if (given(v[0]) ? !take_arg(v[0], NULL, &p) : (p.h = p.made = mlx_array_new_float(0.5f), true)) {
+    if (!given(v[1])) {
+      n = (int)mlx_array_ndim(p.h);
+      for (int i = 0; i < n; i++) shape[i] = (int)mlx_ravel_array_shape(p.h)[i];
+    }
+    r = RESULT(mlx_random_bernoulli(&out, p.h, shape, (size_t)n, key, s));
+  }
+  drop_arg(&p);
+  DRAWN;
+}
+static PyObject *do_gumbel(const struct function *f, PyObject **v) { /* shape, dtype, key, stream */
+  DRAW(0, 1, 2, 3);
+  r = RESULT(mlx_random_gumbel(&out, shape, (size_t)n, d, key, s));
+  DRAWN;
+}
+static PyObject *do_laplace(const struct function *f, PyObject **v) { /* shape, dtype, loc, scale, key, stream */
+  double loc, scale;
+  DRAW(0, 1, 4, 5);
+  if (!to_double(v[2], &loc, 0) && !to_double(v[3], &scale, 1))
+    r = RESULT(mlx_random_laplace(&out, shape, (size_t)n, d, (float)loc, (float)scale, key, s));
+  DRAWN;
+}
+static PyObject *do_categorical(const struct function *f, PyObject **v) { /* logits, axis, shape, num_samples, key, stream */
+  struct arg a = {mlx_array_new(), mlx_array_new()};
+  int axis = -1, samples;
+  DRAW(2, -1, 4, 5);
+  if (given(v[2]) && given(v[3])) PyErr_SetString(PyExc_ValueError, "[categorical] At most one of shape and num_samples can be given.");
+  else if (!(v[1] && to_int(v[1], &axis)) && !(given(v[3]) && to_int(v[3], &samples)) && !take_arg(v[0], NULL, &a))
+    r = given(v[2])   ? RESULT(mlx_random_categorical_shape(&out, a.h, axis, shape, (size_t)n, key, s))
+        : given(v[3]) ? RESULT(mlx_random_categorical_num_samples(&out, a.h, axis, samples, key, s))
+                      : RESULT(mlx_random_categorical(&out, a.h, axis, key, s));
+  drop_arg(&a);
+  DRAWN;
+}
+static PyObject *do_permutation(const struct function *f, PyObject **v) { /* x, axis, key, stream */
+  struct arg a = {mlx_array_new(), mlx_array_new()};
+  int axis = 0, count;
+  PyObject *none = NULL, *args[5] = {v[0], v[1], v[2], v[3], none};
+  v = args;
+  DRAW(4, -1, 2, 3);
+  if (PyLong_Check(v[0])) {
+    if (!to_int(v[0], &count)) r = RESULT(mlx_random_permutation_arange(&out, count, key, s));
+  } else if (!(v[1] && to_int(v[1], &axis)) && !take_arg(v[0], NULL, &a)) {
+    r = RESULT(mlx_random_permutation(&out, a.h, axis, key, s));
+  }
+  drop_arg(&a);
+  DRAWN;
+}
+
+int random_init(PyObject *module) {
+  PyObject *m = PyModule_New("mlx.core.random"), *modules = PyImport_GetModuleDict();
+  mlx_array key = mlx_array_new();
+  if (!m || functions_add(m, random_functions, "mlx.core.random")) return -1;
+  int64_t words[2];
+  PyObject *os = PyImport_ImportModule("time"), *now = os ? PyObject_CallMethod(os, "time_ns", NULL) : NULL;
+  words[0] = now ? (int64_t)PyLong_AsUnsignedLongLongMask(now) : 0;
+  Py_XDECREF(now);
+  Py_XDECREF(os);
+  int status = mlx_random_key(&key, (uint64_t)words[0]);
+  PyObject *k = array_result(status, key);
+  core.random_state = PyList_New(1);
+  if (!k || !core.random_state) return -1;
+  PyList_SET_ITEM(core.random_state, 0, k);
+  if (PyModule_AddObjectRef(m, "state", core.random_state) || PyModule_AddObjectRef(module, "random", m) ||
+      PyDict_SetItemString(modules, "mlx.core.random", m))
+    return -1;
+  Py_DECREF(m);
+  return 0;
+}
+
+const struct function random_functions[] = {
+    {"seed", "(seed: int) -> None",
+     "Seeds the implicit key.",
+     do_seed, NULL, NULL},
+    {"key", "(seed: int) -> mlx.core.array",
+     "A key of a seed: uint32 of shape (2,).",
+     do_key, NULL, NULL},
+    {"split", "(key: array, num: int = 2, stream: StreamOrDevice = None) -> array",
+     "num keys from one: uint32 of shape (num, 2).",
+     do_key_split, NULL, NULL},
+    {"uniform", "(low: scalar | array = 0, high: scalar | array = 1, shape: Sequence[int] = [], dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Uniform on [low, high).",
+     do_uniform, NULL, NULL},
+    {"normal", "(shape: Sequence[int] = [], dtype: Dtype | None = float32, loc: scalar | array | None = None, scale: scalar | array | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Normal with mean loc and standard deviation scale.",
+     do_normal, NULL, NULL},
+    {"randint", "(low: scalar | array, high: scalar | array, shape: Sequence[int] = [], dtype: Dtype | None = int32, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Integers, uniform on [low, high).",
+     do_randint, NULL, NULL},
+    {"bernoulli", "(p: scalar | array = 0.5, shape: Sequence[int] | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "True with probability p, bool.",
+     do_bernoulli, NULL, NULL},
+    {"truncated_normal", "(lower: scalar | array, upper: scalar | array, shape: Sequence[int] | None = None, dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Normal, restricted to [lower, upper].",
+     do_truncated, NULL, NULL},
+    {"gumbel", "(shape: Sequence[int] = [], dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Standard Gumbel: -log(-log(uniform)).",
+     do_gumbel, NULL, NULL},
+    {"categorical", "(logits: array, axis: int = -1, shape: Sequence[int] | None = None, num_samples: int | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Indices drawn with unnormalized log-probabilities along the axis, uint32.",
+     do_categorical, NULL, NULL},
+    {"laplace", "(shape: Sequence[int] = [], dtype: Dtype | None = float32, loc: float = 0.0, scale: float = 1.0, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "Laplace with mean loc and scale.",
+     do_laplace, NULL, NULL},
+    {"permutation", "(x: int | array, axis: int = 0, key: array | None = None, stream: StreamOrDevice = None) -> array",
+     "range(x) in random order, or x shuffled along the axis.",
+     do_permutation, NULL, NULL},
+    {0}};

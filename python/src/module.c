@@ -1,0 +1,82 @@
+/* module.c: the module mlx.core: its parts, constants, and its refusal to stand beside another mlx. */
+#include "core.h"
+
+#include <math.h>
+
+#ifndef RAVEL_VERSION
+#define RAVEL_VERSION "0.1.0"
+#endif
+
+struct state core;
+
+static void ignore_error(const char *text, void *data) {
+  (void)text, (void)data; /* errors become exceptions where the call returns */
+}
+
+/* Two libraries under one import name would take each other's files: said here rather than found out later. */
+static int refuse_rival(void) {
+  PyObject *meta = PyImport_ImportModule("importlib.metadata"), *version = NULL;
+  if (meta) version = PyObject_CallMethod(meta, "version", "s", "mlx");
+  Py_XDECREF(meta);
+  if (!version) {
+    PyErr_Clear();
+    return 0;
+  }
+  PyErr_Format(PyExc_ImportError,
+               "The distribution 'mlx' (%U) is installed beside 'ravel-mlx': both provide mlx.core. Uninstall one of them "
+               "(pip uninstall mlx).",
+               version);
+  Py_DECREF(version);
+  return -1;
+}
+
+static int add_submodule(PyObject *module, const char *name, const struct function *table) {
+  char full[64];
+  snprintf(full, sizeof full, "mlx.core.%s", name);
+  PyObject *m = PyModule_New(full);
+  int bad = !m || functions_add(m, table, full) || PyModule_AddObjectRef(module, name, m) ||
+            PyDict_SetItemString(PyImport_GetModuleDict(), full, m);
+  Py_XDECREF(m);
+  return bad ? -1 : 0;
+}
+
+static PyObject *not_available(const struct function *f, PyObject **v) {
+  (void)f, (void)v;
+  Py_RETURN_FALSE;
+}
+static const struct function no_backend[] = {{"is_available", "() -> bool", "False: this library has no such backend.", not_available, NULL, NULL}, {0}};
+
+static int exec(PyObject *module) {
+  if (refuse_rival()) return -1;
+  core.module = module;
+  mlx_set_error_handler(ignore_error, NULL, NULL);
+  if (args_init(module) || types_init(module) || array_init(module) || at_init(module) || transforms_init(module)) return -1;
+  const struct function *tables[] = {ops_functions, shape_functions, create_functions, io_functions, device_functions, transform_functions, dtype_functions};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+    if (functions_add(module, tables[i], "mlx.core")) return -1;
+  if (random_init(module) || add_submodule(module, "metal", no_backend) || add_submodule(module, "cuda", no_backend)) return -1;
+  const struct { const char *name; double value; } constants[] = {
+      {"e", M_E}, {"euler_gamma", 0.57721566490153286}, {"inf", INFINITY}, {"nan", NAN}, {"pi", M_PI}};
+  for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
+    PyObject *x = PyFloat_FromDouble(constants[i].value);
+    int bad = !x || PyModule_AddObjectRef(module, constants[i].name, x);
+    Py_XDECREF(x);
+    if (bad) return -1;
+  }
+  mlx_string version = mlx_string_new();
+  mlx_version(&version);
+  int bad = PyModule_AddObjectRef(module, "newaxis", Py_None) ||
+            PyModule_AddStringConstant(module, "__version__", mlx_string_data(version)) ||
+            PyModule_AddStringConstant(module, "__ravel_version__", RAVEL_VERSION);
+  mlx_string_free(version);
+  return bad ? -1 : 0;
+}
+
+static PyModuleDef_Slot slots[] = {{Py_mod_exec, exec},
+#if PY_VERSION_HEX >= 0x030c0000
+                                   {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+                                   {0, NULL}};
+static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, .m_name = "mlx.core", .m_doc = "Lazy, differentiable arrays: MLX's interface, by Ravel.",
+                                 .m_slots = slots};
+PyMODINIT_FUNC PyInit_core(void) { return PyModuleDef_Init(&def); }
