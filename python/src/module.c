@@ -79,4 +79,5 @@ static PyModuleDef_Slot slots[] = {{Py_mod_exec, exec},
                                    {0, NULL}};
 static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, .m_name = "mlx.core", .m_doc = "Lazy, differentiable arrays: MLX's interface, by Ravel.",
                                  .m_slots = slots};
+PyMODINIT_FUNC PyInit_core(void);
 PyMODINIT_FUNC PyInit_core(void) { return PyModuleDef_Init(&def); }

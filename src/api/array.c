@@ -181,7 +181,7 @@ static int read_item(const mlx_array arr, struct item *v) {
 
 #define ITEM(name, type, expr)                                                                                \
   int mlx_array_item_##name(type *res, const mlx_array arr) {                                                 \
-    struct item v;                                                                                            \
+    struct item v = {0, 0, 0, 0, false};                                                                                           \
     int status = read_item(arr, &v);                                                                          \
     if (!status) *res = expr;                                                                                 \
     return status;                                                                                            \
