@@ -11,6 +11,7 @@ typedef float v_float __attribute__((vector_size(32)));
 typedef double v_double __attribute__((vector_size(32)));
 
 #define v_fma(a, b, c) ((v_float)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define v_fnma(a, b, c) ((v_float)_mm256_fnmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define v_fmad(a, b, c) ((v_double)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c)))
 MX_INLINE v_float v_load_f16(const uint16_t *p) { return (v_float)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
 MX_INLINE void v_store_f16(uint16_t *p, v_float v) {
@@ -21,7 +22,7 @@ MX_INLINE void v_store_f16(uint16_t *p, v_float v) {
 #define VBYTES 32
 #define MR 6
 #define NV 2
-#define CMR 4
+#define CMR 6
 #define ISA CPU_ISA_AVX2
 #define TABLE cpu_gemm_avx2
 #include "backend/cpu/gemm_kernels.inc"

@@ -11,6 +11,7 @@ typedef float v_float __attribute__((vector_size(64)));
 typedef double v_double __attribute__((vector_size(64)));
 
 #define v_fma(a, b, c) ((v_float)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define v_fnma(a, b, c) ((v_float)_mm512_fnmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define v_fmad(a, b, c) ((v_double)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 MX_INLINE v_float v_load_f16(const uint16_t *p) { return (v_float)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 MX_INLINE void v_store_f16(uint16_t *p, v_float v) {

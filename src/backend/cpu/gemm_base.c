@@ -8,6 +8,7 @@ typedef float v_float __attribute__((vector_size(16)));
 typedef double v_double __attribute__((vector_size(16)));
 
 MX_INLINE v_float v_fma(v_float a, v_float b, v_float c) { return a * b + c; }
+MX_INLINE v_float v_fnma(v_float a, v_float b, v_float c) { return c - a * b; }
 MX_INLINE v_double v_fmad(v_double a, v_double b, v_double c) { return a * b + c; }
 MX_INLINE v_float v_load_f16(const uint16_t *p) {
   return (v_float){mx_f16_to_float(p[0]), mx_f16_to_float(p[1]), mx_f16_to_float(p[2]), mx_f16_to_float(p[3])};

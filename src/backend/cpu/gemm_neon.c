@@ -9,6 +9,7 @@ typedef float v_float __attribute__((vector_size(16)));
 typedef double v_double __attribute__((vector_size(16)));
 
 #define v_fma(a, b, c) ((v_float)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define v_fnma(a, b, c) ((v_float)vfmsq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
 #define v_fmad(a, b, c) ((v_double)vfmaq_f64((float64x2_t)(c), (float64x2_t)(a), (float64x2_t)(b)))
 MX_INLINE v_float v_load_f16(const uint16_t *p) {
   return (v_float)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
