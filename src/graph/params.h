@@ -17,7 +17,7 @@
  *   argreduce             mx_argreduce_params       axis     kept as 1; out uint32      a
  *   concatenate           -                         axis                                the parts, one dtype
  *   pad                   -                         low[n] high[n], >= 0                a, value (0-d)
- *   slice_update          mx_mode_params            start[n] size[n] step[n]            a, update of shape size
+ *   slice_update          -                         start[n] size[n] step[n]            a, update of shape size
  *   dynamic_slice         -                         axes[k] size[n]                     a, start (k integers)
  *   dynamic_slice_update  -                         axes[k]                             a, update (n dims), start (k integers)
  *   gather                -                         axes[k] slice_size[n]               a, k index arrays of one shape s;

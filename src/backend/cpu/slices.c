@@ -51,7 +51,6 @@ int cpu_pad(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tens
 }
 
 int cpu_slice_update(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
-  const struct mx_mode_params *p = c->p.head;
   int n = out[0]->ndim;
   const int64_t *start = c->p.ints, *step = start + 2 * n;
   int status = out[0]->data == in[0]->data ? MX_OK : cpu_copy(in[0], out[0]);
@@ -62,8 +61,7 @@ int cpu_slice_update(const struct mx_call *c, struct mx_tensor *const *in, struc
     offset += start[d] * out[0]->strides[d];
   }
   struct mx_tensor part = cpu_part(out[0], in[1]->shape, strides, offset);
-  if (p->mode == MX_UPDATE_NONE) return cpu_copy(in[1], &part);
-  return cpu_update_part((enum mx_update_mode)p->mode, &part, in[1]);
+  return cpu_copy(in[1], &part);
 }
 
 /* Where a dynamic slice begins, in elements: each start clamped so that the slice fits. */
