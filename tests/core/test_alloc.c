@@ -237,7 +237,7 @@ static int starve(void) {
   mx_buffer *held[64] = {0}, *b = NULL;
   int n = 0;
   while (n < 64 && mx_buffer_new(&held[n], 48 << 20, MX_MEMORY_HOST) == MX_OK) {
-    memset(held[n]->host, 1, held[n]->size);
+    memset(held[n]->host, 1, 4096);
     n++;
   }
   if (n == 0 || n == 64 || mx_error_class() != MX_EMEMORY) return 3;

@@ -34,7 +34,7 @@ static struct {
   _Atomic int inside;    /* workers that may look at the job */
   /* the job */
   int64_t n, step;
-  int workers; /* that may take part */
+  _Atomic int seats; /* workers that may still join */
   int owner_cpu;
   void (*body)(void *, int64_t, int64_t);
   void *ctx;
@@ -167,14 +167,13 @@ static void step_aside(int owner_cpu) {}
 #endif
 
 static void *worker_main(void *arg) {
-  int index = (int)(intptr_t)arg;
   uint64_t seen = 0; /* a job older than this thread is simply looked at: it may still be open */
   for (;;) {
     wait_for_job(seen);
     seen = atomic_load(&pool.epoch);
     /* First in, then look: the owner closes, then waits until nobody is inside. One of the two sees the other. */
     atomic_fetch_add(&pool.inside, 1);
-    if (atomic_load(&pool.open) && index < pool.workers) {
+    if (atomic_load(&pool.open) && atomic_fetch_sub(&pool.seats, 1) > 0) {
       step_aside(pool.owner_cpu);
       work();
     }
@@ -193,7 +192,7 @@ static int start_workers(void) {
   int threads = settle_threads();
   while (pool.started < threads - 1 && !pool.exhausted) {
     pthread_t id;
-    if (mx_thread_start(&id, worker_main, (void *)(intptr_t)pool.started, "ravel-cpu")) {
+    if (mx_thread_start(&id, worker_main, NULL, "ravel-cpu")) {
       pool.started++;
     } else {
       pool.exhausted = true;
@@ -225,7 +224,8 @@ static void run_shared(int64_t n, int64_t grain, int64_t pieces, int workers, vo
   int64_t per = pieces / ((int64_t)(workers + 1) * PIECES_PER_THREAD);
   pool.n = n;
   pool.step = grain * (per > 1 ? per : 1);
-  pool.workers = pieces - 1 < workers ? (int)(pieces - 1) : workers;
+  int seats = pieces - 1 < workers ? (int)(pieces - 1) : workers;
+  atomic_store(&pool.seats, seats);
   pool.owner_cpu = this_cpu();
   pool.body = body;
   pool.ctx = ctx;
@@ -234,7 +234,9 @@ static void run_shared(int64_t n, int64_t grain, int64_t pieces, int workers, vo
   atomic_fetch_add(&pool.epoch, 1);
   if (atomic_load(&pool.sleepers)) {
     mx_lock(&pool.lock);
-    mx_wake_all(&pool.work);
+    if (seats >= atomic_load(&pool.sleepers)) mx_wake_all(&pool.work);
+    else
+      for (int i = 0; i < seats; i++) mx_wake_one(&pool.work);
     mx_unlock(&pool.lock);
   }
   work();
