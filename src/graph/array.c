@@ -50,7 +50,7 @@ void mx_strides_contiguous(const int64_t *shape, int ndim, int64_t *strides) {
   int64_t step = 1;
   for (int i = ndim - 1; i >= 0; i--) {
     strides[i] = step;
-    step *= shape[i] > 0 ? shape[i] : 1;
+    step = (int64_t)((uint64_t)step * (uint64_t)(shape[i] > 0 ? shape[i] : 1)); /* may wrap beside a dimension of 0: never used */
   }
 }
 

@@ -205,12 +205,12 @@ static mx_array *as_matrix(mx_build *b, mx_array *a, const int *axes, int n, boo
   for (int i = 0; i < a->t.ndim; i++) {
     if (taken[i]) continue;
     order[at + free++] = i;
-    rows *= a->t.shape[i];
+    rows = mx_times(rows, a->t.shape[i]);
     shape[(*nshape)++] = a->t.shape[i];
   }
   for (int i = 0; i < n; i++) {
     order[contracted_first ? i : nfree + i] = axes[i];
-    columns *= a->t.shape[axes[i]];
+    columns = mx_times(columns, a->t.shape[axes[i]]);
   }
   a = mx_transpose(b, a, order, nfree + n);
   return mx_reshape(b, a, contracted_first ? (int64_t[]){columns, rows} : (int64_t[]){rows, columns}, 2);

@@ -234,35 +234,56 @@ mx_array *mx_random_laplace(mx_build *b, const int64_t *shape, int ndim, enum mx
   return loc != 0 ? mx_add(b, x, mx_scalar(b, loc, dtype)) : x;
 }
 
+/* Sums of the first 1, 2, … n values of a vector: each round adds what stands `step` before. */
+static mx_array *running_sum(mx_build *b, mx_array *a) {
+  int axis = 0;
+  int64_t none = 0, n = a ? a->t.shape[0] : 0;
+  for (int64_t step = 1; step < n; step *= 2) {
+    mx_array *head = mx_slice(b, a, &none, (int64_t[]){n - step}, (int64_t[]){1});
+    a = mx_add(b, a, mx_pad(b, head, &axis, 1, &step, &none, mx_scalar(b, 0, MX_FLOAT32), MX_PAD_CONSTANT));
+  }
+  return a;
+}
+/* One row of logits: how many of the running sums of exp(logits) lie below u times the whole, u uniform, is a class drawn
+ * with probability softmax(logits). */
+static mx_array *categorical_row(mx_build *b, mx_array *logits, const int64_t *shape, int ndim, mx_array *key) {
+  int64_t n = logits->t.size;
+  mx_array *x = mx_reshape(b, mx_astype(b, logits, MX_FLOAT32), &n, 1);
+  mx_array *sums = running_sum(b, mx_exp(b, mx_subtract(b, x, mx_max(b, x, NULL, 0, true))));
+  mx_array *whole = mx_slice(b, sums, (int64_t[]){n - 1}, &n, (int64_t[]){1});
+  mx_array *u = mx_expand_dims(b, uniform01(b, shape, ndim, MX_FLOAT32, key), (int[]){-1}, 1);
+  mx_array *below = mx_greater(b, mx_multiply(b, u, whole), sums);
+  return mx_astype(b, mx_sum(b, below, (int[]){-1}, 1, false), MX_UINT32);
+}
 /* The largest of logits + Gumbel noise falls on class i with probability softmax(logits)[i]. shape NULL: one draw for each
- * row of logits; else it must be broadcastable from the rows' shape. samples > 0: so many draws, in a new last dimension. */
+ * row of logits; else it must be broadcastable from the rows' shape. samples >= 0: so many draws, in a new last dimension. */
 mx_array *mx_random_categorical(mx_build *b, mx_array *logits, int axis, const int64_t *shape, int ndim, int64_t samples, mx_array *key) {
   if (!logits) return NULL;
-  int n = logits->t.ndim, at;
-  if (axis < -n || axis >= n)
-    return mx_build_fail(b, MX_EINDEX, "[categorical] Invalid axis %d for logits with %d dimensions.", axis, n);
-  at = axis < 0 ? axis + n : axis;
-  int64_t drawn[MX_MAX_NDIM];
-  if (samples >= 0) {
-    if (n == MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[categorical] Too many dimensions.");
-    memcpy(drawn, logits->t.shape, (size_t)n * sizeof *drawn);
-    drawn[n] = samples;
-    mx_array *wide = mx_expand_dims(b, logits, (int[]){-1}, 1);
-    return mx_argmax(b, mx_add(b, wide, mx_random_gumbel(b, drawn, n + 1, MX_FLOAT32, key)), &at, false);
-  }
-  int back = n - at; /* the axis counted from the end: shape may have more dimensions than logits */
+  int n = logits->t.ndim, at = axis < 0 ? axis + n : axis;
+  if (at < 0 || at >= n) return mx_build_fail(b, MX_EINDEX, "[categorical] Invalid axis %d for logits with %d dimensions.", axis, n);
+  if (n == MX_MAX_NDIM || ndim >= MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[categorical] Too many dimensions.");
+  int64_t rows[MX_MAX_NDIM], drawn[MX_MAX_NDIM + 1], classes = logits->t.shape[at];
+  for (int i = 0, k = 0; i < n; i++)
+    if (i != at) rows[k++] = logits->t.shape[i];
   if (!shape) {
-    memcpy(drawn, logits->t.shape, (size_t)n * sizeof *drawn);
-    ndim = n;
+    shape = rows, ndim = n - 1;
   } else {
-    mx_array *rows = mx_argmax(b, logits, &at, false); /* for its shape alone: it is never computed */
-    if (!rows || !fits(b, "categorical", shape, ndim, rows)) return NULL;
-    if (ndim == MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[categorical] Too many dimensions.");
-    for (int i = 0, from = 0; i <= ndim; i++) drawn[i] = i == ndim + 1 - back ? logits->t.shape[at] : shape[from++];
-    ndim++;
+    mx_array *row = mx_zeros(b, rows, n - 1, MX_BOOL); /* for its shape alone: it is never computed */
+    if (!fits(b, "categorical", shape, ndim, row)) return NULL;
   }
-  int along = ndim - back;
-  return mx_argmax(b, mx_add(b, logits, mx_random_gumbel(b, drawn, ndim, MX_FLOAT32, key)), &along, false);
+  int along = ndim + 1 - (n - at); /* the axis counted from the end: shape may have more dimensions than the rows */
+  for (int i = 0, k = 0; i <= ndim; i++) drawn[i] = i == along ? classes : shape[k++];
+  if (samples >= 0) {
+    drawn[ndim + 1] = samples;
+    logits = mx_expand_dims(b, logits, (int[]){-1}, 1);
+  }
+  if (classes > 0 && logits && logits->t.size == classes) {
+    for (int i = 0; i < ndim; i++) rows[i] = shape[i];
+    if (samples >= 0) rows[ndim] = samples;
+    return categorical_row(b, logits, rows, ndim + (samples >= 0), key);
+  }
+  mx_array *noise = mx_random_gumbel(b, drawn, ndim + 1 + (samples >= 0), MX_FLOAT32, key);
+  return mx_argmax(b, mx_add(b, logits, noise), &along, false);
 }
 
 /* The order that sorts random bits. */

@@ -98,7 +98,7 @@ static int64_t reduced_last(const struct mx_call *c, int *order, int *inverse) {
   }
   for (int i = 0; i < c->p.nints; i++) {
     order[at++] = (int)c->p.ints[i];
-    n *= a->shape[c->p.ints[i]];
+    n = mx_times(n, a->shape[c->p.ints[i]]);
   }
   for (int i = 0; i < a->ndim; i++) inverse[order[i]] = i;
   return n;
@@ -265,7 +265,7 @@ REDUCE(all, mx_astype(b, a, MX_BOOL)) REDUCE(any, mx_astype(b, a, MX_BOOL))
 
 static int64_t count_over(const mx_array *a, const struct mx_axes *axes) {
   int64_t n = 1;
-  for (int i = 0; i < axes->n; i++) n *= a->t.shape[axes->at[i]];
+  for (int i = 0; i < axes->n; i++) n = mx_times(n, a->t.shape[axes->at[i]]);
   return n;
 }
 

@@ -36,6 +36,9 @@ struct mx_axes {
 bool mx_axis_of(mx_build *b, const char *op, int64_t axis, int ndim, int *out); /* one axis; false after an error in b */
 bool mx_axes_of(mx_build *b, const char *op, const mx_array *a, const int *axes, int n, struct mx_axes *out);
 
+/* A product of dimensions. Beside a dimension of 0 others may be so large that it wraps: the shape check that follows sees it. */
+static inline int64_t mx_times(int64_t x, int64_t y) { return (int64_t)((uint64_t)x * (uint64_t)y); }
+
 /* For vmap rules. The batch dimension of a brought to the front; an unbatched a (axis -1) gets one of the given size. */
 mx_array *mx_batch_first(mx_build *b, mx_array *a, int axis, int64_t size);
 int64_t mx_batch_size(mx_array *const *in, const int *axis, int n);

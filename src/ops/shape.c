@@ -144,7 +144,7 @@ mx_array *mx_flatten(mx_build *b, mx_array *a, int start_axis, int end_axis) {
   int at = 0;
   for (int i = 0; i < n; i++) {
     if (i < from || i > to) shape[at++] = a->t.shape[i];
-    else run *= a->t.shape[i];
+    else run = mx_times(run, a->t.shape[i]);
     if (i == to) shape[at++] = run;
   }
   return mx_reshape(b, a, shape, at);

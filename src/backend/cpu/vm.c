@@ -21,14 +21,17 @@ void vm_strides(const struct mx_program_run *r, struct vm_space *s) {
   }
 }
 
+/* Beside a dimension of 0 the others may be so large that a product wraps; nothing is read then. */
+static int64_t times(int64_t x, int64_t y) { return (int64_t)((uint64_t)x * (uint64_t)y); }
+
 void vm_collapse(struct vm_space *s, int nin) {
   int n = 0;
   for (int d = 0; d < s->ndim; d++) {
     if (s->shape[d] == 1) continue;
     bool merge = n > 0;
-    for (int k = 0; k < nin && merge; k++) merge = s->strides[k][n - 1] == s->strides[k][d] * s->shape[d];
+    for (int k = 0; k < nin && merge; k++) merge = s->strides[k][n - 1] == times(s->strides[k][d], s->shape[d]);
     if (!merge) n++;
-    s->shape[n - 1] = merge ? s->shape[n - 1] * s->shape[d] : s->shape[d];
+    s->shape[n - 1] = merge ? times(s->shape[n - 1], s->shape[d]) : s->shape[d];
     for (int k = 0; k < nin; k++) s->strides[k][n - 1] = s->strides[k][d];
   }
   s->ndim = n;
