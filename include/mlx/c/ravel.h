@@ -4,6 +4,8 @@
 
 #include "mlx/c/array.h"
 #include "mlx/c/closure.h"
+#include "mlx/c/io_types.h"
+#include "mlx/c/map.h"
 #include "mlx/c/stream.h"
 #include "mlx/c/vector.h"
 
@@ -82,6 +84,12 @@ MLX_API int mlx_ravel_set_threads(int count);
 MLX_API int mlx_ravel_threads(void);
 /* While this thread waits for results, poll(ctx) is called every 50 ms; non-zero ends the wait with MLX_RAVEL_CALLBACK. */
 MLX_API void mlx_ravel_set_poll(int (*poll)(void *ctx), void *ctx);
+
+/* NumPy's archives of several arrays. Loading names them without ".npy". */
+MLX_API int mlx_ravel_load_npz(mlx_map_string_to_array *res, const char *file);
+MLX_API int mlx_ravel_load_npz_reader(mlx_map_string_to_array *res, mlx_io_reader in_stream);
+MLX_API int mlx_ravel_save_npz(const char *file, const mlx_map_string_to_array arrays, bool compress);
+MLX_API int mlx_ravel_save_npz_writer(mlx_io_writer out_stream, const mlx_map_string_to_array arrays, bool compress);
 
 /* A function compiled under an id of the library's (never reused), with a payload-free call: the binding's fast way.
  * Appends outputs to *res. constants: part of the cache key. */

@@ -1,0 +1,259 @@
+/* io.c: loading and saving by file name, or through the caller's own readers and writers. */
+#include "api/handle.h"
+#include "eval/eval.h"
+#include "io/formats.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+struct channel {
+  void *desc;
+  mlx_io_vtable v;
+};
+static void *channel_new(void *desc, mlx_io_vtable vtable) {
+  struct channel *c = mx_malloc(sizeof *c);
+  if (!c) {
+    if (vtable.free) vtable.free(desc);
+    mx_boundary(MX_EMEMORY);
+    return NULL;
+  }
+  *c = (struct channel){desc, vtable};
+  return c;
+}
+static void channel_free(struct channel *c) {
+  if (c && c->v.free) c->v.free(c->desc);
+  mx_free(c);
+}
+static const char *channel_label(const struct channel *c) { return c && c->v.label ? c->v.label(c->desc) : "stream"; }
+static int channel_text(mlx_string *str, const struct channel *c) {
+  mlx_string s = mlx_string_new_data(channel_label(c));
+  if (!s.ctx) return MX_EMEMORY;
+  mlx_string_free(*str);
+  *str = s;
+  return MX_OK;
+}
+mlx_io_reader mlx_io_reader_new(void *desc, mlx_io_vtable vtable) { return (mlx_io_reader){channel_new(desc, vtable)}; }
+int mlx_io_reader_descriptor(void **desc_, mlx_io_reader io) {
+  *desc_ = io.ctx ? ((struct channel *)io.ctx)->desc : NULL;
+  return MX_OK;
+}
+int mlx_io_reader_tostring(mlx_string *str_, mlx_io_reader io) { return channel_text(str_, io.ctx); }
+int mlx_io_reader_free(mlx_io_reader io) {
+  channel_free(io.ctx);
+  return MX_OK;
+}
+mlx_io_writer mlx_io_writer_new(void *desc, mlx_io_vtable vtable) { return (mlx_io_writer){channel_new(desc, vtable)}; }
+int mlx_io_writer_descriptor(void **desc_, mlx_io_writer io) {
+  *desc_ = io.ctx ? ((struct channel *)io.ctx)->desc : NULL;
+  return MX_OK;
+}
+int mlx_io_writer_tostring(mlx_string *str_, mlx_io_writer io) { return channel_text(str_, io.ctx); }
+int mlx_io_writer_free(mlx_io_writer io) {
+  channel_free(io.ctx);
+  return MX_OK;
+}
+
+/* A reader as a source: its size is where seeking to the end arrives. */
+static int reader_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
+  struct channel *c = s->ctx;
+  c->v.read_at_offset(c->desc, to, n, (size_t)offset);
+  return c->v.good(c->desc) ? MX_OK : mx_fail(MX_ERUNTIME, "[load] Reading %s failed.", s->label);
+}
+static int reader_source(struct mx_source *s, mlx_io_reader io) {
+  struct channel *c = io.ctx;
+  if (!c || !c->v.is_open(c->desc) || !c->v.good(c->desc)) return mx_fail(MX_ERUNTIME, "[load] The reader is not open.");
+  c->v.seek(c->desc, 0, 2);
+  *s = (struct mx_source){.read = reader_read, .size = c->v.tell(c->desc), .label = channel_label(c), .ctx = c};
+  c->v.seek(c->desc, 0, 0);
+  return MX_OK;
+}
+static int writer_write(struct mx_sink *s, const void *from, size_t n) {
+  struct channel *c = s->ctx;
+  c->v.write(c->desc, from, n);
+  return c->v.good(c->desc) ? MX_OK : mx_fail(MX_ERUNTIME, "[save] Writing %s failed.", s->label);
+}
+static int writer_sink(struct mx_sink *s, mlx_io_writer io) {
+  struct channel *c = io.ctx;
+  if (!c || !c->v.is_open(c->desc)) return mx_fail(MX_ERUNTIME, "[save] The writer is not open.");
+  *s = (struct mx_sink){.write = writer_write, .label = channel_label(c), .ctx = c};
+  return MX_OK;
+}
+
+/* Collecting into maps. */
+struct maps {
+  struct mx_collector c;
+  mlx_map_string_to_array arrays;
+  mlx_map_string_to_string texts;
+};
+static int collect_array(struct mx_collector *c, const char *name, mx_array *a) {
+  int status = mlx_map_string_to_array_insert(((struct maps *)c)->arrays, name, (mlx_array){a});
+  mx_unref(a);
+  return status;
+}
+static int collect_text(struct mx_collector *c, const char *name, const char *value) {
+  return mlx_map_string_to_string_insert(((struct maps *)c)->texts, name, value);
+}
+static int load_maps(int status, struct mx_source *s, int (*load)(struct mx_source *, struct mx_collector *), mlx_map_string_to_array *res_0,
+                     mlx_map_string_to_string *res_1) {
+  struct maps m = {{collect_array, collect_text}, mlx_map_string_to_array_new(), mlx_map_string_to_string_new()};
+  if (!status && (!m.arrays.ctx || !m.texts.ctx)) status = MX_EMEMORY;
+  if (!status) status = load(s, &m.c);
+  if (!status) {
+    mlx_map_string_to_array old = *res_0;
+    *res_0 = m.arrays, m.arrays = old;
+    if (res_1) {
+      mlx_map_string_to_string old_text = *res_1;
+      *res_1 = m.texts, m.texts = old_text;
+    }
+  }
+  mlx_map_string_to_array_free(m.arrays);
+  mlx_map_string_to_string_free(m.texts);
+  return mx_boundary(status);
+}
+static int load_maps_file(const char *file, int (*load)(struct mx_source *, struct mx_collector *), mlx_map_string_to_array *res_0,
+                          mlx_map_string_to_string *res_1) {
+  struct mx_source s;
+  int status = mx_source_open(&s, file);
+  if (status) return mx_boundary(status);
+  status = load_maps(status, &s, load, res_0, res_1);
+  mx_source_close(&s);
+  return status;
+}
+
+static int load_array(int status, struct mx_source *s, mlx_array *res) {
+  mx_array *a = NULL;
+  if (!status) status = mx_npy_load(s, &a);
+  if (!status) api_put(&res->ctx, a);
+  return mx_boundary(status);
+}
+int mlx_load(mlx_array *res, const char *file, const mlx_stream s) {
+  (void)s;
+  struct mx_source src;
+  int status = mx_source_open(&src, file);
+  if (status) return mx_boundary(status);
+  status = load_array(status, &src, res);
+  mx_source_close(&src);
+  return status;
+}
+int mlx_load_reader(mlx_array *res, mlx_io_reader in_stream, const mlx_stream s) {
+  (void)s;
+  struct mx_source src;
+  return load_array(reader_source(&src, in_stream), &src, res);
+}
+int mlx_load_safetensors(mlx_map_string_to_array *res_0, mlx_map_string_to_string *res_1, const char *file, const mlx_stream s) {
+  (void)s;
+  return load_maps_file(file, mx_safetensors_load, res_0, res_1);
+}
+int mlx_load_safetensors_reader(mlx_map_string_to_array *res_0, mlx_map_string_to_string *res_1, mlx_io_reader in_stream, const mlx_stream s) {
+  (void)s;
+  struct mx_source src;
+  return load_maps(reader_source(&src, in_stream), &src, mx_safetensors_load, res_0, res_1);
+}
+int mlx_ravel_load_npz(mlx_map_string_to_array *res, const char *file) { return load_maps_file(file, mx_npz_load, res, NULL); }
+int mlx_ravel_load_npz_reader(mlx_map_string_to_array *res, mlx_io_reader in_stream) {
+  struct mx_source src;
+  return load_maps(reader_source(&src, in_stream), &src, mx_npz_load, res, NULL);
+}
+
+/* The arrays of a map, row-contiguous and computed, with borrowed names; entries own a reference each. */
+struct prepared {
+  struct mx_entry *e;
+  int64_t n;
+};
+static void prepared_free(struct prepared *p) {
+  for (int64_t i = 0; i < p->n; i++) mx_unref(p->e[i].array);
+  mx_free(p->e);
+}
+static int add_entry(struct prepared *p, const char *name, mx_array *a) {
+  struct mx_entry *e = mx_realloc(p->e, (size_t)(p->n + 1) * sizeof *e);
+  if (!e) return MX_EMEMORY;
+  p->e = e;
+  mx_build b;
+  mx_build_begin(&b, NULL);
+  mx_array *flat = NULL;
+  int status = mx_build_end(&b, mx_contiguous(&b, a), &flat);
+  if (!status) status = mx_eval_one(flat);
+  if (status) {
+    mx_unref(flat);
+    return status;
+  }
+  p->e[p->n++] = (struct mx_entry){name, flat};
+  return MX_OK;
+}
+static int prepare(const mlx_map_string_to_array map, struct prepared *p) {
+  const char *key;
+  mlx_array a = mlx_array_new();
+  mlx_map_string_to_array_iterator it = mlx_map_string_to_array_iterator_new(map);
+  int status = map.ctx ? MX_OK : mx_fail(MX_EVALUE, "[save] The map handle is empty.");
+  while (!status && !mlx_map_string_to_array_iterator_next(&key, &a, it)) status = add_entry(p, key, a.ctx);
+  mlx_array_free(a);
+  mlx_map_string_to_array_iterator_free(it);
+  return status;
+}
+
+static int save_array(int status, struct mx_sink *s, const mlx_array a) {
+  struct prepared p = {NULL, 0};
+  if (!status && !a.ctx) status = mx_fail(MX_EVALUE, "[save] The array handle is empty.");
+  if (!status) status = add_entry(&p, "", a.ctx);
+  if (!status) status = mx_npy_save(s, p.e[0].array);
+  prepared_free(&p);
+  return status;
+}
+/* Evaluation comes before the file is opened: a failed computation leaves no trace on disk. */
+int mlx_save(const char *file, const mlx_array a) {
+  struct mx_sink s;
+  int status = a.ctx ? mx_eval_one(a.ctx) : mx_fail(MX_EVALUE, "[save] The array handle is empty.");
+  if (!status) status = mx_sink_open(&s, file);
+  if (status) return mx_boundary(status);
+  return mx_boundary(mx_sink_close(&s, save_array(MX_OK, &s, a)));
+}
+int mlx_save_writer(mlx_io_writer out_stream, const mlx_array a) {
+  struct mx_sink s;
+  return mx_boundary(save_array(writer_sink(&s, out_stream), &s, a));
+}
+
+static int save_tensors(struct mx_sink *s, const struct prepared *p, const mlx_map_string_to_string metadata) {
+  const char *keys[256], *values[256];
+  int64_t n = 0;
+  mlx_map_string_to_string_iterator it = mlx_map_string_to_string_iterator_new(metadata);
+  while (n < 256 && metadata.ctx && !mlx_map_string_to_string_iterator_next(&keys[n], &values[n], it)) n++;
+  const char *key, *value;
+  bool more = n == 256 && !mlx_map_string_to_string_iterator_next(&key, &value, it);
+  mlx_map_string_to_string_iterator_free(it);
+  if (more) return mx_fail(MX_EVALUE, "[save_safetensors] At most 256 metadata entries are possible.");
+  return mx_safetensors_save(s, p->e, p->n, keys, values, n);
+}
+int mlx_save_safetensors(const char *file, const mlx_map_string_to_array param, const mlx_map_string_to_string metadata) {
+  struct prepared p = {NULL, 0};
+  struct mx_sink s;
+  int status = prepare(param, &p);
+  if (!status && !(status = mx_sink_open(&s, file))) status = mx_sink_close(&s, save_tensors(&s, &p, metadata));
+  prepared_free(&p);
+  return mx_boundary(status);
+}
+int mlx_save_safetensors_writer(mlx_io_writer in_stream, const mlx_map_string_to_array param, const mlx_map_string_to_string metadata) {
+  struct prepared p = {NULL, 0};
+  struct mx_sink s;
+  int status = prepare(param, &p);
+  if (!status) status = writer_sink(&s, in_stream);
+  if (!status) status = save_tensors(&s, &p, metadata);
+  prepared_free(&p);
+  return mx_boundary(status);
+}
+int mlx_ravel_save_npz(const char *file, const mlx_map_string_to_array arrays, bool compress) {
+  struct prepared p = {NULL, 0};
+  struct mx_sink s;
+  int status = prepare(arrays, &p);
+  if (!status && !(status = mx_sink_open(&s, file))) status = mx_sink_close(&s, mx_npz_save(&s, p.e, p.n, compress));
+  prepared_free(&p);
+  return mx_boundary(status);
+}
+int mlx_ravel_save_npz_writer(mlx_io_writer out_stream, const mlx_map_string_to_array arrays, bool compress) {
+  struct prepared p = {NULL, 0};
+  struct mx_sink s;
+  int status = prepare(arrays, &p);
+  if (!status) status = writer_sink(&s, out_stream);
+  if (!status) status = mx_npz_save(&s, p.e, p.n, compress);
+  prepared_free(&p);
+  return mx_boundary(status);
+}

@@ -1,0 +1,146 @@
+/* npy.c: NumPy's format for one array, versions 1 to 3.
+ * Source: NumPy Enhancement Proposal 1, and numpy.lib.format's documentation. */
+#include "core/error.h"
+#include "io/formats.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_HEADER = 1 << 20 };
+
+/* bfloat16 has no letter of NumPy's: two opaque bytes, as ml_dtypes writes it. */
+static const char *const descr[MX_DTYPE_COUNT] = {"|b1", "|u1", "<u2", "<u4", "<u8", "|i1", "<i2",
+                                                  "<i4", "<i8", "<f2", "<f4", "<f8", "<V2", "<c8"};
+
+mx_array *mx_io_array(const int64_t *shape, int ndim, enum mx_dtype dtype) {
+  int64_t size;
+  mx_buffer *buf;
+  if (mx_shape_size("load", shape, ndim, dtype, &size) || mx_buffer_new(&buf, (size_t)size * mx_dtype_size(dtype), MX_MEMORY_HOST))
+    return NULL;
+  return mx_array_leaf(shape, ndim, dtype, buf, buf->host, NULL);
+}
+
+/* The value of a key of the header's Python dict, or NULL. */
+static const char *find(const char *header, const char *key) {
+  const char *at = strstr(header, key);
+  if (!at) return NULL;
+  at += strlen(key);
+  while (*at == ' ' || *at == ':') at++;
+  return at;
+}
+
+struct header {
+  enum mx_dtype dtype;
+  bool swap, fortran;
+  int ndim;
+  int64_t shape[MX_MAX_NDIM];
+  uint64_t data; /* offset */
+};
+
+static int bad(const struct mx_source *s, const char *what) {
+  return mx_fail(MX_ERUNTIME, "[load] %s is not a sound npy file: %s.", s->label, what);
+}
+
+static int read_dtype(const struct mx_source *s, const char *text, struct header *h) {
+  if (*text != '\'' && *text != '"') return bad(s, "its descr is not a string");
+  char order = text[1], d[4] = {'|', text[2], text[3], 0};
+  for (int i = 0; i < MX_DTYPE_COUNT; i++) {
+    if (strncmp(descr[i] + 1, d + 1, 2) || (text[4] != '\'' && text[4] != '"')) continue;
+    h->dtype = (enum mx_dtype)i;
+    h->swap = order == '>' && mx_dtype_size(h->dtype) > 1;
+    return MX_OK;
+  }
+  return mx_fail(MX_ERUNTIME, "[load] %s holds a dtype that has no equal here: %.8s.", s->label, text);
+}
+
+static int read_shape(const struct mx_source *s, const char *at, struct header *h) {
+  if (*at++ != '(') return bad(s, "its shape is not a tuple");
+  for (;;) {
+    while (*at == ' ' || *at == ',') at++;
+    if (*at == ')') return MX_OK;
+    if (*at < '0' || *at > '9' || h->ndim == MX_MAX_NDIM) return bad(s, "its shape is malformed");
+    int64_t v = 0;
+    for (; *at >= '0' && *at <= '9'; at++)
+      if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *at - '0', &v)) return bad(s, "a dimension is too large");
+    if (*at == 'L') at++;
+    h->shape[h->ndim++] = v;
+  }
+}
+
+static int read_header(struct mx_source *s, struct header *h) {
+  unsigned char lead[12];
+  memset(h, 0, sizeof *h);
+  int status = mx_source_read(s, lead, 10, 0);
+  if (status) return status;
+  if (memcmp(lead, "\x93NUMPY", 6)) return bad(s, "its first bytes differ");
+  uint64_t length = lead[8] | (uint64_t)lead[9] << 8, start = 10;
+  if (lead[6] > 3 || lead[6] < 1) return bad(s, "its version is unknown");
+  if (lead[6] > 1) {
+    if ((status = mx_source_read(s, lead, 12, 0))) return status;
+    length |= (uint64_t)lead[10] << 16 | (uint64_t)lead[11] << 24;
+    start = 12;
+  }
+  if (length > MAX_HEADER) return bad(s, "its header is too long");
+  char *text = mx_malloc(length + 8);
+  if (!text) return MX_EMEMORY;
+  memset(text + length, 0, 8);
+  status = mx_source_read(s, text, length, start);
+  const char *d = status ? NULL : find(text, "'descr'"), *f = status ? NULL : find(text, "'fortran_order'"),
+             *shape = status ? NULL : find(text, "'shape'");
+  if (!status && (!d || !f || !shape)) status = bad(s, "its header lacks a key");
+  if (!status) status = read_dtype(s, d, h);
+  if (!status) status = read_shape(s, shape, h);
+  h->fortran = f && !strncmp(f, "True", 4);
+  h->data = start + length;
+  mx_free(text);
+  return status;
+}
+
+static void swap_bytes(unsigned char *p, int64_t n, size_t size) {
+  for (int64_t i = 0; i < n; i++, p += size)
+    for (size_t k = 0; k < size / 2; k++) {
+      unsigned char t = p[k];
+      p[k] = p[size - 1 - k];
+      p[size - 1 - k] = t;
+    }
+}
+
+/* Fortran order: the same data is a row-major array of the reversed shape; its strides are told, no data moves. */
+int mx_npy_load(struct mx_source *s, mx_array **out) {
+  struct header h;
+  int status = read_header(s, &h);
+  int64_t size;
+  if (status || (status = mx_shape_size("load", h.shape, h.ndim, h.dtype, &size))) return status;
+  uint64_t bytes = (uint64_t)size * mx_dtype_size(h.dtype);
+  if (h.data > s->size || bytes > s->size - h.data) return bad(s, "it ends before its data does");
+  mx_array *a = mx_io_array(h.shape, h.ndim, h.dtype);
+  if (!a) return mx_error_class();
+  if ((status = mx_source_read(s, a->t.data, bytes, h.data))) {
+    mx_unref(a);
+    return status;
+  }
+  bool complex = h.dtype == MX_COMPLEX64;
+  if (h.swap) swap_bytes(a->t.data, complex ? 2 * size : size, complex ? 4 : mx_dtype_size(h.dtype));
+  for (int64_t d = 0, step = 1; h.fortran && d < h.ndim; d++) {
+    a->t.strides[d] = step;
+    step *= h.shape[d];
+  }
+  *out = a;
+  return MX_OK;
+}
+
+int mx_npy_save(struct mx_sink *s, mx_array *a) {
+  char text[1024], lead[10] = "\x93NUMPY\x01";
+  int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[a->t.dtype]);
+  for (int d = 0; d < a->t.ndim; d++)
+    n += snprintf(text + n, sizeof text - (size_t)n, "%lld%s", (long long)a->t.shape[d], d < a->t.ndim - 1 ? ", " : a->t.ndim == 1 ? "," : "");
+  n += snprintf(text + n, sizeof text - (size_t)n, "), }");
+  while ((10 + n + 1) % 64) text[n++] = ' ';
+  text[n++] = '\n';
+  lead[8] = (char)(n & 255), lead[9] = (char)(n >> 8);
+  int status = mx_sink_write(s, lead, 10);
+  if (!status) status = mx_sink_write(s, text, (size_t)n);
+  if (!status) status = mx_sink_write(s, a->t.data, (size_t)a->t.size * mx_dtype_size(a->t.dtype));
+  return status;
+}

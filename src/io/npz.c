@@ -1,0 +1,259 @@
+/* npz.c: several npy files in a zip archive, stored or deflated, zip64 where sizes want it.
+ * Source: PKWARE's APPNOTE 6.3 (4.3 local header, central directory, zip64). */
+#include "core/error.h"
+#include "io/formats.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { LOCAL = 0x04034b50, CENTRAL = 0x02014b50, END = 0x06054b50, END64 = 0x06064b50, LOCATOR64 = 0x07064b50, STORED = 0, DEFLATED = 8 };
+
+static uint64_t get(const unsigned char *p, int n) {
+  uint64_t v = 0;
+  for (int i = n - 1; i >= 0; i--) v = v << 8 | p[i];
+  return v;
+}
+static unsigned char *set(unsigned char *p, uint64_t v, int n) {
+  for (int i = 0; i < n; i++) *p++ = (unsigned char)(v >> (8 * i));
+  return p;
+}
+static int bad(const struct mx_source *s, const char *what) {
+  return mx_fail(MX_ERUNTIME, "[load] %s is not a sound npz archive: %s.", s->label, what);
+}
+
+/* A member as the central directory tells of it. */
+struct member {
+  int method;
+  uint32_t crc;
+  uint64_t packed, size, local;
+  char name[512];
+};
+
+/* Memory as a source, for the npy inside. */
+static int memory_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
+  memcpy(to, (const char *)s->ctx + offset, n);
+  return MX_OK;
+}
+
+static int inflate_member(struct mx_source *s, const struct member *m, uint64_t at, unsigned char *out) {
+  unsigned char chunk[65536];
+  z_stream z = {0};
+  if (inflateInit2(&z, -MAX_WBITS) != Z_OK) return mx_fail(MX_EMEMORY, "[load] No memory to decompress %s.", s->label);
+  uint64_t left = m->packed, room = m->size;
+  int status = MX_OK, code = Z_OK;
+  while (!status && code == Z_OK) {
+    size_t n = left < sizeof chunk ? (size_t)left : sizeof chunk;
+    if (!z.avail_in) {
+      if ((status = mx_source_read(s, chunk, n, at))) break;
+      z.next_in = chunk, z.avail_in = (uInt)n;
+      at += n, left -= n;
+    }
+    size_t want = room < 1 << 30 ? (size_t)room : 1 << 30;
+    z.next_out = out, z.avail_out = (uInt)want;
+    code = inflate(&z, Z_NO_FLUSH);
+    size_t made = want - z.avail_out;
+    out += made, room -= made;
+    if (code == Z_OK && !made && !z.avail_in && !left) code = Z_DATA_ERROR;
+    if (code == Z_OK && !room && want == 0 && made == 0 && z.avail_in) code = Z_DATA_ERROR;
+  }
+  inflateEnd(&z);
+  if (!status && (code != Z_STREAM_END || room)) status = bad(s, "a member does not decompress to its stated size");
+  return status;
+}
+
+static int load_member(struct mx_source *s, const struct member *m, struct mx_collector *c) {
+  unsigned char h[30];
+  int status = mx_source_read(s, h, sizeof h, m->local);
+  if (status) return status;
+  if (get(h, 4) != LOCAL) return bad(s, "a member is not where the directory says");
+  uint64_t data = m->local + 30 + get(h + 26, 2) + get(h + 28, 2);
+  if (data > s->size || m->packed > s->size - data) return bad(s, "a member ends after the file does");
+  if (m->method != STORED && m->method != DEFLATED) return bad(s, "a member is packed by an unknown method");
+  /* Deflate cannot do better than 1032 to 1: a larger promise is a lie, and is not worth the memory. */
+  if (m->method == STORED ? m->size != m->packed : m->size / 1032 > m->packed + 64) return bad(s, "a member's sizes contradict each other");
+  unsigned char *plain = mx_malloc(m->size + 1);
+  if (!plain) return MX_EMEMORY;
+  status = m->method == STORED ? mx_source_read(s, plain, m->size, data) : inflate_member(s, m, data, plain);
+  uint32_t crc = 0;
+  for (uint64_t at = 0; !status && at < m->size;) {
+    uInt n = m->size - at < 1 << 30 ? (uInt)(m->size - at) : 1 << 30;
+    crc = (uint32_t)crc32(crc, plain + at, n);
+    at += n;
+  }
+  if (!status && crc != m->crc) status = bad(s, "a member's checksum differs");
+  mx_array *a = NULL;
+  struct mx_source inner = {.read = memory_read, .size = m->size, .label = s->label, .ctx = plain};
+  if (!status) status = mx_npy_load(&inner, &a);
+  if (!status) {
+    char name[512];
+    size_t n = strlen(m->name);
+    snprintf(name, sizeof name, "%.*s", (int)(n > 4 && !strcmp(m->name + n - 4, ".npy") ? n - 4 : n), m->name);
+    status = c->array(c, name, a);
+  }
+  mx_free(plain);
+  return status;
+}
+
+/* Finds the central directory: the end record is in the last 64 KiB. */
+static int find_directory(struct mx_source *s, uint64_t *at, uint64_t *count) {
+  unsigned char tail[65536 + 22], e[56];
+  uint64_t n = s->size < sizeof tail ? s->size : sizeof tail;
+  if (n < 22) return bad(s, "it is too short");
+  int status = mx_source_read(s, tail, n, s->size - n);
+  if (status) return status;
+  int64_t i = (int64_t)n - 22;
+  while (i >= 0 && get(tail + i, 4) != END) i--;
+  if (i < 0) return bad(s, "it has no directory");
+  *count = get(tail + i + 10, 2);
+  *at = get(tail + i + 16, 4);
+  if ((*at == 0xffffffffu || *count == 0xffff) && i >= 20 && get(tail + i - 20, 4) == LOCATOR64) {
+    uint64_t where = get(tail + i - 12, 8);
+    if ((status = mx_source_read(s, e, sizeof e, where))) return status;
+    if (get(e, 4) != END64) return bad(s, "its directory's end is missing");
+    *count = get(e + 32, 8);
+    *at = get(e + 48, 8);
+  }
+  return MX_OK;
+}
+
+/* The zip64 extra field replaces, in order, the sizes and the offset that stand as all ones. */
+static void read_extra(const unsigned char *x, size_t n, struct member *m) {
+  while (n >= 4) {
+    size_t len = (size_t)get(x + 2, 2);
+    if (len + 4 > n) return;
+    const unsigned char *p = x + 4, *end = p + len;
+    if (get(x, 2) == 1) {
+      uint64_t *fields[3] = {&m->size, &m->packed, &m->local};
+      for (int k = 0; k < 3; k++)
+        if (*fields[k] == 0xffffffffu && end - p >= 8) *fields[k] = get(p, 8), p += 8;
+    }
+    x += len + 4, n -= len + 4;
+  }
+}
+
+int mx_npz_load(struct mx_source *s, struct mx_collector *c) {
+  uint64_t at, count;
+  int status = find_directory(s, &at, &count);
+  for (uint64_t i = 0; i < count && !status; i++) {
+    unsigned char h[46], extra[512];
+    struct member m;
+    if ((status = mx_source_read(s, h, sizeof h, at))) break;
+    size_t name = (size_t)get(h + 28, 2), more = (size_t)get(h + 30, 2), comment = (size_t)get(h + 32, 2);
+    if (get(h, 4) != CENTRAL || name >= sizeof m.name) return bad(s, "its directory is damaged");
+    m = (struct member){(int)get(h + 10, 2), (uint32_t)get(h + 16, 4), get(h + 20, 4), get(h + 24, 4), get(h + 42, 4), ""};
+    if ((status = mx_source_read(s, m.name, name, at + 46))) break;
+    m.name[name] = 0;
+    size_t some = more < sizeof extra ? more : sizeof extra;
+    if ((status = mx_source_read(s, extra, some, at + 46 + name))) break;
+    read_extra(extra, some, &m);
+    at += 46 + name + more + comment;
+    status = load_member(s, &m, c);
+  }
+  return status;
+}
+
+/* Writing: each member is made in memory, then written with its sizes known. */
+
+static int memory_write(struct mx_sink *s, const void *from, size_t n) {
+  memcpy((char *)s->ctx + s->written - n, from, n);
+  return MX_OK;
+}
+
+static int deflate_all(const unsigned char *in, uint64_t n, unsigned char **out, uint64_t *made) {
+  z_stream z = {0};
+  if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    return mx_fail(MX_EMEMORY, "[savez] No memory to compress.");
+  uint64_t room = n + n / 1000 + 1024;
+  *out = mx_malloc(room);
+  int code = *out ? Z_OK : Z_MEM_ERROR;
+  uint64_t used = 0, left = n;
+  while (code == Z_OK) {
+    if (!z.avail_in && left) {
+      z.next_in = (Bytef *)(uintptr_t)(in + (n - left));
+      z.avail_in = left < 1 << 30 ? (uInt)left : 1 << 30;
+      left -= z.avail_in;
+    }
+    z.next_out = *out + used;
+    z.avail_out = room - used < 1 << 30 ? (uInt)(room - used) : 1 << 30;
+    uInt before = z.avail_out;
+    code = deflate(&z, left ? Z_NO_FLUSH : Z_FINISH);
+    used += before - z.avail_out;
+  }
+  deflateEnd(&z);
+  *made = used;
+  return code == Z_STREAM_END ? MX_OK : *out ? mx_fail(MX_ERUNTIME, "[savez] Compressing failed.") : MX_EMEMORY;
+}
+
+/* Both headers carry the sizes in the zip64 field, so that one form serves all. */
+static size_t header(unsigned char *h, bool central, const struct member *m) {
+  size_t name = strlen(m->name);
+  unsigned char *p = set(h, central ? CENTRAL : LOCAL, 4);
+  if (central) p = set(p, 45, 2);
+  p = set(p, 45, 2);
+  p = set(p, 0, 2);
+  p = set(p, (uint64_t)m->method, 2);
+  p = set(p, 0, 2);
+  p = set(p, 0x21, 2); /* 1980-01-01 */
+  p = set(p, m->crc, 4);
+  p = set(p, 0xffffffffu, 4);
+  p = set(p, 0xffffffffu, 4);
+  p = set(p, name, 2);
+  p = set(p, central ? 28 : 20, 2);
+  if (central) p = set(p, 0, 10), p = set(p, 0xffffffffu, 4);
+  memcpy(p, m->name, name);
+  p += name;
+  p = set(p, 1, 2);
+  p = set(p, central ? 24 : 16, 2);
+  p = set(p, m->size, 8);
+  p = set(p, m->packed, 8);
+  if (central) p = set(p, m->local, 8);
+  return (size_t)(p - h);
+}
+
+static int save_member(struct mx_sink *s, const struct mx_entry *e, bool compress, struct member *m) {
+  uint64_t bytes = (uint64_t)e->array->t.size * mx_dtype_size(e->array->t.dtype);
+  unsigned char h[640], *plain = mx_malloc(bytes + 1200), *packed = NULL;
+  if (!plain) return MX_EMEMORY;
+  struct mx_sink memory = {.write = memory_write, .label = s->label, .ctx = plain};
+  int status = mx_npy_save(&memory, e->array);
+  m->size = m->packed = memory.written;
+  m->method = compress ? DEFLATED : STORED;
+  m->local = s->written;
+  m->crc = 0;
+  for (uint64_t at = 0; at < m->size;) {
+    uInt n = m->size - at < 1 << 30 ? (uInt)(m->size - at) : 1 << 30;
+    m->crc = (uint32_t)crc32(m->crc, plain + at, n);
+    at += n;
+  }
+  if (!status && compress) status = deflate_all(plain, m->size, &packed, &m->packed);
+  if (!status) status = mx_sink_write(s, h, header(h, false, m));
+  if (!status) status = mx_sink_write(s, compress ? packed : plain, m->packed);
+  mx_free(packed);
+  mx_free(plain);
+  return status;
+}
+
+int mx_npz_save(struct mx_sink *s, const struct mx_entry *e, int64_t n, bool compress) {
+  struct member *m = mx_calloc((size_t)n + 1, sizeof *m);
+  int status = m ? MX_OK : MX_EMEMORY;
+  for (int64_t i = 0; i < n && !status; i++) {
+    if (strlen(e[i].name) > 500) status = mx_fail(MX_EVALUE, "[savez] A name is longer than 500 bytes.");
+    else snprintf(m[i].name, sizeof m[i].name, "%s.npy", e[i].name);
+    if (!status) status = save_member(s, &e[i], compress, &m[i]);
+  }
+  unsigned char h[640];
+  uint64_t start = s->written;
+  for (int64_t i = 0; i < n && !status; i++) status = mx_sink_write(s, h, header(h, true, &m[i]));
+  uint64_t size = s->written - start, end = s->written;
+  unsigned char *p = set(h, END64, 4);
+  p = set(p, 44, 8), p = set(p, 45, 2), p = set(p, 45, 2), p = set(p, 0, 8);
+  p = set(p, (uint64_t)n, 8), p = set(p, (uint64_t)n, 8), p = set(p, size, 8), p = set(p, start, 8);
+  p = set(p, LOCATOR64, 4), p = set(p, 0, 4), p = set(p, end, 8), p = set(p, 1, 4);
+  p = set(p, END, 4), p = set(p, 0, 4);
+  uint64_t few = n < 0xffff ? (uint64_t)n : 0xffff;
+  p = set(p, few, 2), p = set(p, few, 2), p = set(p, 0xffffffffu, 4), p = set(p, 0xffffffffu, 4), p = set(p, 0, 2);
+  if (!status) status = mx_sink_write(s, h, (size_t)(p - h));
+  mx_free(m);
+  return status;
+}

@@ -1,0 +1,37 @@
+/* stream.h: where bytes come from and where they go: files, or the caller's own readers and writers.
+ * Invariant: every read is checked against the size; a file is written under another name, synced, and renamed at the end, so
+ * that it is whole or not there. */
+#ifndef MX_IO_STREAM_H
+#define MX_IO_STREAM_H
+
+#include "core/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mx_source {
+  int (*read)(struct mx_source *s, void *to, size_t n, uint64_t offset); /* exactly n bytes, or an error */
+  uint64_t size;
+  const char *label; /* for messages */
+  int fd;
+  void *ctx;
+};
+int mx_source_open(struct mx_source *s, const char *path);
+void mx_source_close(struct mx_source *s); /* of a file */
+/* n bytes at offset; an error that names the source when it is shorter. */
+int mx_source_read(struct mx_source *s, void *to, uint64_t n, uint64_t offset);
+
+struct mx_sink {
+  int (*write)(struct mx_sink *s, const void *from, size_t n);
+  const char *label;
+  uint64_t written;
+  int fd;
+  void *ctx;
+  char *path, *temporary;
+};
+int mx_sink_open(struct mx_sink *s, const char *path);
+int mx_sink_write(struct mx_sink *s, const void *from, size_t n);
+/* status 0: sync and rename; else, or when that fails, the temporary file is removed. Returns the outcome. */
+int mx_sink_close(struct mx_sink *s, int status);
+
+#endif
