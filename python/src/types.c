@@ -474,18 +474,22 @@ SLOTS(category, {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset})
 SPEC(category, "DtypeCategory", EnumValue, Py_TPFLAGS_DISALLOW_INSTANTIATION)
 SLOTS(dtypekind, {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset}, {Py_tp_hash, enum_hash}, {Py_tp_richcompare, device_compare})
 SPEC(dtypekind, "DeviceType", EnumValue, Py_TPFLAGS_DISALLOW_INSTANTIATION)
-SLOTS(device, {Py_tp_new, device_new}, {Py_tp_repr, device_repr}, {Py_tp_hash, device_hash}, {Py_tp_richcompare, device_compare},
+SLOTS(device, {Py_tp_new, device_new},
+      {Py_tp_doc, "Device(type: DeviceType, index: int = 0)\n\nA device that runs operations: mx.cpu, or one of a type and index."}, {Py_tp_repr, device_repr}, {Py_tp_hash, device_hash}, {Py_tp_richcompare, device_compare},
       {Py_tp_getset, device_getset})
 SPEC(device, "Device", Device, 0)
 SLOTS(stream, {Py_tp_repr, stream_repr}, {Py_tp_hash, stream_hash}, {Py_tp_richcompare, stream_compare}, {Py_tp_getset, stream_getset})
 SPEC(stream, "Stream", Stream, Py_TPFLAGS_DISALLOW_INSTANTIATION)
 static PyType_Spec local_spec = {"mlx.core.ThreadLocalStream", sizeof(Stream), 0,
                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, stream_slots};
-SLOTS(context, {Py_tp_new, context_new}, {Py_tp_methods, context_methods})
+SLOTS(context, {Py_tp_new, context_new},
+      {Py_tp_doc, "StreamContext(s: Stream | ThreadLocalStream | Device | DeviceType)\n\nMakes s the default inside a with block."}, {Py_tp_methods, context_methods})
 SPEC(context, "StreamContext", Context, 0)
-SLOTS(finfo, {Py_tp_new, info_new}, {Py_tp_getset, finfo_getset}, {Py_tp_repr, info_repr})
+SLOTS(finfo, {Py_tp_new, info_new},
+      {Py_tp_doc, "finfo(arg: Dtype, /)\n\nThe limits of a floating dtype: min, max, eps, smallest_normal, bits."}, {Py_tp_getset, finfo_getset}, {Py_tp_repr, info_repr})
 SPEC(finfo, "finfo", Info, 0)
-SLOTS(iinfo, {Py_tp_new, info_new}, {Py_tp_getset, iinfo_getset}, {Py_tp_repr, info_repr})
+SLOTS(iinfo, {Py_tp_new, info_new},
+      {Py_tp_doc, "iinfo(arg: Dtype, /)\n\nThe limits of an integer dtype: min, max, bits."}, {Py_tp_getset, iinfo_getset}, {Py_tp_repr, info_repr})
 SPEC(iinfo, "iinfo", Info, 0)
 
 int types_init(PyObject *module) {

@@ -1,3 +1,4 @@
+/* stream.c: sources and sinks of bytes: files by descriptor, and the caller's own; a save appears whole or not at all. */
 #include "io/stream.h"
 
 #include "core/alloc.h"
