@@ -2,6 +2,7 @@
  * Invariant: every element is written once; the order of writing is free. */
 #include "backend/cpu/copy.h"
 
+#include "backend/cpu/gemm_vectors.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/stream.h"
@@ -9,7 +10,7 @@
 
 #include <string.h>
 
-enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, TILE_LINE = 64 };
+enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16 };
 
 static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 
@@ -135,40 +136,62 @@ struct copy {
   const char *src;
 };
 
-/* A block of 16 lines of source (each a cache line) to as many lines of destination as a line has elements: read and
- * written a whole line at a time, turned in L1. */
-#define TURN(bits)                                                                                            \
-  static void turn_##bits(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {         \
-    enum { L = TILE_LINE * 8 / bits };                                                                        \
-    typedef uint##bits##_t T;                                                                                 \
-    int64_t d0 = c->d[c->ndim - 2], s0 = c->s[c->ndim - 2], s1 = c->s[c->ndim - 1];                           \
-    for (int64_t i0 = 0; i0 < n0; i0 += L)                                                                    \
-      for (int64_t i1 = 0; i1 < n1; i1 += L) {                                                                \
-        T block[L][L];                                                                                        \
-        int64_t m0 = n0 - i0 < L ? n0 - i0 : L, m1 = n1 - i1 < L ? n1 - i1 : L;                               \
-        const T *f = (const T *)from + i0 * s0 + i1 * s1;                                                     \
-        T *t = (T *)to + i0 * d0 + i1;                                                                        \
-        if (m0 == L && s0 == 1) {                                                                             \
-          for (int64_t k = 0; k < m1; k++)                                                                    \
-            for (int j = 0; j < L; j++) block[j][k] = f[k * s1 + j];                                          \
-        } else {                                                                                              \
-          for (int64_t k = 0; k < m1; k++)                                                                    \
-            for (int64_t j = 0; j < m0; j++) block[j][k] = f[k * s1 + j * s0];                                \
-        }                                                                                                     \
-        for (int64_t j = 0; j < m0; j++) {                                                                    \
-          if (c->stream) cpu_stream_copy(t + j * d0, block[j], (size_t)m1 * sizeof(T));                       \
-          else memcpy(t + j * d0, block[j], (size_t)m1 * sizeof(T));                                          \
-        }                                                                                                     \
-      }                                                                                                       \
+/* Four by four through registers, two bytes and more by element. */
+static void turn_four(char *dst, int64_t to, const char *src, int64_t from) {
+  v_any_four a, b, c, d;
+  memcpy(&a, src, 16);
+  memcpy(&b, src + 4 * from, 16);
+  memcpy(&c, src + 8 * from, 16);
+  memcpy(&d, src + 12 * from, 16);
+  v_any_four ac = v_zip_low(a, c), bd = v_zip_low(b, d), ac2 = v_zip_high(a, c), bd2 = v_zip_high(b, d);
+  v_any_four r0 = v_zip_low(ac, bd), r1 = v_zip_high(ac, bd), r2 = v_zip_low(ac2, bd2), r3 = v_zip_high(ac2, bd2);
+  memcpy(dst, &r0, 16);
+  memcpy(dst + 4 * to, &r1, 16);
+  memcpy(dst + 8 * to, &r2, 16);
+  memcpy(dst + 12 * to, &r3, 16);
+}
+
+void cpu_turn(size_t size, int64_t rows, int64_t cols, void *dst, int64_t to, const void *src, int64_t from) {
+#define TURN(bits, i0, j0)                                                                                    \
+  for (int64_t j = j0; j < cols; j++)                                                                         \
+    for (int64_t i = i0; i < rows; i++)                                                                       \
+      ((uint##bits##_t *)dst)[i * to + j] = ((const uint##bits##_t *)src)[j * from + i];
+  int64_t rows4 = rows & ~(int64_t)3, cols4 = cols & ~(int64_t)3;
+  switch (size) {
+  case 1: TURN(8, 0, 0) return;
+  case 2: TURN(16, 0, 0) return;
+  case 8: TURN(64, 0, 0) return;
+  default: break;
   }
-TURN(8) TURN(16) TURN(32) TURN(64)
+  for (int64_t j = 0; j < cols4; j += 4)
+    for (int64_t i = 0; i < rows4; i += 4)
+      turn_four((char *)dst + 4 * (i * to + j), to, (const char *)src + 4 * (j * from + i), from);
+  TURN(32, j < cols4 ? rows4 : 0, 0)
+#undef TURN
+}
+
+/* In blocks of 32 by 32 elements, so that lines of either side are read and written whole, turned in L1. */
+static void turn_plane(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {
+  enum { SIDE = 32 };
+  int64_t size = (int64_t)c->size, d0 = c->d[c->ndim - 2], s1 = c->s[c->ndim - 1];
+  _Alignas(64) char block[SIDE * SIDE * 8];
+  for (int64_t i0 = 0; i0 < n0; i0 += SIDE)
+    for (int64_t i1 = 0; i1 < n1; i1 += SIDE) {
+      int64_t m0 = n0 - i0 < SIDE ? n0 - i0 : SIDE, m1 = n1 - i1 < SIDE ? n1 - i1 : SIDE;
+      cpu_turn(c->size, m0, m1, block, SIDE, from + (i0 + i1 * s1) * size, s1);
+      for (int64_t i = 0; i < m0; i++) {
+        char *row = to + ((i0 + i) * d0 + i1) * size;
+        if (c->stream) cpu_stream_copy(row, block + i * SIDE * size, (size_t)(m1 * size));
+        else memcpy(row, block + i * SIDE * size, (size_t)(m1 * size));
+      }
+    }
+}
 
 static void plane(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {
   int64_t size = (int64_t)c->size, d0 = c->d[c->ndim - 2] * size, s0 = c->s[c->ndim - 2] * size;
   int64_t d1 = c->d[c->ndim - 1], s1 = c->s[c->ndim - 1];
   if (c->transposed) {
-    static void (*const turn[])(const struct copy *, int64_t, int64_t, char *, const char *) = {turn_8, turn_16, turn_32, turn_64};
-    turn[log2_size(c->size)](c, n0, n1, to, from);
+    turn_plane(c, n0, n1, to, from);
     return;
   }
   bool whole = c->stream && d1 == 1 && s1 == 1;
@@ -220,7 +243,7 @@ static void arrange(struct copy *c, const struct mx_tensor *src, const struct mx
   }
   int last = c->ndim - 1, along = -1;
   for (int i = 0; i < last; i++)
-    if (c->shape[i] > 1 && magnitude(c->s[i]) == 1) along = i;
+    if (c->shape[i] > 1 && c->s[i] == 1) along = i;
   c->transposed = along >= 0 && c->d[last] == 1 && magnitude(c->s[last]) > 1;
   if (!c->transposed) return;
   int64_t shape = c->shape[along], d = c->d[along], s = c->s[along];

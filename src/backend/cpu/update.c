@@ -17,38 +17,6 @@ cpu_tile_fn cpu_update_op(enum mx_update_mode mode, enum mx_dtype dtype) {
   return cpu_tile_table()->op[dtype == MX_BOOL ? truth[mode] : number[mode]][dtype];
 }
 
-struct update {
-  cpu_tile_fn fn;
-  const struct mx_tensor *to, *from;
-  size_t size;
-};
-
-/* Rows of the last dimension. */
-static void update_rows(void *ctx, int64_t begin, int64_t end) {
-  const struct update *u = ctx;
-  const struct mx_tensor *to = u->to;
-  int last = to->ndim - 1;
-  int64_t width = last < 0 ? 1 : to->shape[last], step = last < 0 ? 1 : to->strides[last];
-  _Alignas(64) char old[CHUNK * 8], new[CHUNK * 8];
-  for (int64_t r = begin; r < end; r++)
-    for (int64_t i = 0; i < width; i += CHUNK) {
-      int64_t n = width - i < CHUNK ? width - i : CHUNK, at = r * width + i;
-      cpu_load(to, at, n, old);
-      cpu_load(u->from, at, n, new);
-      u->fn(n, old, old, new, NULL);
-      char *dst = (char *)to->data + cpu_offset(to->ndim, to->shape, to->strides, at) * (int64_t)u->size;
-      cpu_store_strided(u->size, n, dst, step, old);
-    }
-}
-
-int cpu_update_part(enum mx_update_mode mode, const struct mx_tensor *to, const struct mx_tensor *from) {
-  struct update u = {cpu_update_op(mode, to->dtype), to, from, mx_dtype_size(to->dtype)};
-  if (to->size == 0) return MX_OK;
-  int64_t width = to->ndim ? to->shape[to->ndim - 1] : 1;
-  cpu_parallel_for(to->size / width, PARALLEL_ELEMENTS / width + 1, update_rows, &u);
-  return MX_OK;
-}
-
 void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t *dst) {
   char raw[CHUNK * 8];
   cpu_tile_fn widen = cpu_tile_table()->cast[t->dtype][MX_INT64];

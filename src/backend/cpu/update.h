@@ -1,4 +1,4 @@
-/* update.h: writing updates over, into or onto what is there, and the index arrays that say where. */
+/* update.h: updates onto what is there, and the index arrays that say where. */
 #ifndef MX_CPU_UPDATE_H
 #define MX_CPU_UPDATE_H
 
@@ -8,8 +8,6 @@
 
 /* The tile kernel of a mode, op(old, update); NULL for MX_UPDATE_NONE. */
 cpu_tile_fn cpu_update_op(enum mx_update_mode mode, enum mx_dtype dtype);
-/* to = op(to, from) element by element; same shape and dtype; to's elements are distinct. */
-int cpu_update_part(enum mx_update_mode mode, const struct mx_tensor *to, const struct mx_tensor *from);
 
 /* n indices from linear position `start` of an index array, as int64, negative ones counted from the end of `size`. */
 void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t *dst);

@@ -2,235 +2,200 @@
  * Invariant: what an element's value is does not depend on the tile it falls in, nor on the thread. */
 #include "backend/cpu/vm.h"
 
+#include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pool.h"
-#include "core/error.h"
+#include "backend/cpu/stream.h"
 
 #include <string.h>
 
-enum { PARALLEL_ELEMENTS = 1 << 15 };
-
-void vm_strides(const struct mx_program_run *r, struct vm_space *s) {
-  s->ndim = r->ndim;
-  for (int d = 0; d < r->ndim; d++) s->shape[d] = r->shape[d];
-  for (int k = 0; k < r->program->nin; k++) {
-    const struct mx_tensor *t = r->in[k];
-    int lead = r->ndim - t->ndim;
-    for (int d = 0; d < r->ndim; d++)
-      s->strides[k][d] = d < lead || t->shape[d - lead] == 1 ? 0 : t->strides[d - lead];
-  }
-}
-
-/* Beside a dimension of 0 the others may be so large that a product wraps; nothing is read then. */
-static int64_t times(int64_t x, int64_t y) { return (int64_t)((uint64_t)x * (uint64_t)y); }
-
-void vm_collapse(struct vm_space *s, int nin) {
-  int n = 0;
-  for (int d = 0; d < s->ndim; d++) {
-    if (s->shape[d] == 1) continue;
-    bool merge = n > 0;
-    for (int k = 0; k < nin && merge; k++) merge = s->strides[k][n - 1] == times(s->strides[k][d], s->shape[d]);
-    if (!merge) n++;
-    s->shape[n - 1] = merge ? times(s->shape[n - 1], s->shape[d]) : s->shape[d];
-    for (int k = 0; k < nin; k++) s->strides[k][n - 1] = s->strides[k][d];
-  }
-  s->ndim = n;
-}
-
-static enum vm_place classify(const struct vm_space *s, int k) {
-  bool scalar = true;
-  for (int d = 0; d < s->ndim; d++) scalar &= s->strides[k][d] == 0;
-  if (scalar) return VM_SCALAR;
-  return s->ndim == 1 && s->strides[k][0] == 1 ? VM_CONTIGUOUS : VM_STRIDED;
-}
-
-/* The output that value v, the result of instruction i, may be computed in, or -1. An output that lies over an input must
- * wait until that input's last use. */
-static int direct_output(const struct mx_program_run *r, const int8_t *last, int v, int i) {
-  const struct mx_program *p = r->program;
-  for (int o = 0; o < p->nout; o++) {
-    if (p->out[o] != v) continue;
-    for (int k = 0; k < p->nin; k++)
-      if (r->in[k]->data == r->out[o]->data && last[k] > i) return -1;
-    return o;
-  }
-  return -1;
-}
-
-int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, bool direct_out) {
-  const struct mx_program *p = vm->p = r->program;
-  const struct cpu_tile_table *table = cpu_tile_table();
-  int8_t last[MX_PROGRAM_INPUTS + MX_PROGRAM_INSTRS], reg[MX_PROGRAM_INPUTS + MX_PROGRAM_INSTRS];
-  int8_t spare[MX_PROGRAM_INPUTS + MX_PROGRAM_INSTRS];
-  int nspare = 0;
-  size_t widest = 1;
-  vm->nregs = 0;
-  memset(last, -1, sizeof last);
-  for (int i = 0; i < p->ninstr; i++)
-    for (int k = 0; k < p->code[i].nsrc; k++) last[p->code[i].src[k]] = (int8_t)i;
-  for (int o = 0; o < p->nout; o++) last[p->out[o]] = MX_PROGRAM_INSTRS; /* stored at the end */
-  for (int k = 0; k < p->nin; k++) {
-    vm->in_place[k] = classify(s, k);
-    vm->in_data[k] = r->in[k]->data;
-    vm->in_size[k] = mx_dtype_size((enum mx_dtype)p->in_dtype[k]);
-    if (vm->in_size[k] > widest) widest = vm->in_size[k];
-    reg[k] = -1;
-    if (vm->in_place[k] != VM_CONTIGUOUS) {
-      vm->in_reg[k] = (int8_t)vm->nregs++;
-      if (vm->in_place[k] == VM_STRIDED) reg[k] = vm->in_reg[k]; /* free again after its last use */
-    }
-  }
-  for (int i = 0; i < p->ninstr; i++) {
-    const struct mx_instr *in = &p->code[i];
-    int v = p->nin + i;
-    vm->code[i].fn = in->prim == MX_PRIM_astype ? table->cast[in->key][in->dtype] : table->op[in->prim][in->key];
-    if (!vm->code[i].fn)
-      return mx_fail(MX_ETYPE, "[eval] The operation number %d is not defined for %s.", in->prim, mx_dtype_name((enum mx_dtype)in->key));
-    size_t size = mx_dtype_size((enum mx_dtype)in->dtype);
-    if (size > widest) widest = size;
-    for (int k = 0; k < in->nsrc; k++) { /* operands that end here may give their register to the result */
-      int u = in->src[k];
-      if (last[u] == i && reg[u] >= 0 && mx_dtype_size(mx_program_value_dtype(p, u)) == size) {
-        spare[nspare++] = reg[u];
-        reg[u] = -1;
-      }
-    }
-    int o = direct_out ? direct_output(r, last, v, i) : -1;
-    reg[v] = -1;
-    vm->code[i].place = o >= 0 ? VM_OUTPUT : VM_REGISTER;
-    vm->code[i].at = (int8_t)o;
-    if (o < 0) vm->code[i].at = reg[v] = nspare ? spare[--nspare] : (int8_t)vm->nregs++;
-    for (int k = 0; k < in->nsrc; k++) { /* the others free theirs only now */
-      int u = in->src[k];
-      if (last[u] == i && reg[u] >= 0) {
-        spare[nspare++] = reg[u];
-        reg[u] = -1;
-      }
-    }
-  }
-  size_t tile = VM_L1_BYTES / (widest * (size_t)(vm->nregs ? vm->nregs : 1)) & ~(size_t)(VM_MIN_TILE - 1);
-  vm->tile = (int)(tile < VM_MIN_TILE ? VM_MIN_TILE : tile > VM_MAX_TILE ? VM_MAX_TILE : tile);
-  vm->reg_bytes = MX_ALIGN_UP((size_t)vm->tile * widest, 64);
-  return MX_OK;
-}
-
-static void splat(char *dst, const char *src, size_t size, int64_t n) {
-  switch (size) {
-  case 1: memset(dst, *src, (size_t)n); return;
-  case 2: for (int64_t i = 0; i < n; i++) memcpy(dst + 2 * i, src, 2); return;
-  case 4: for (int64_t i = 0; i < n; i++) memcpy(dst + 4 * i, src, 4); return;
-  default: for (int64_t i = 0; i < n; i++) memcpy(dst + 8 * i, src, 8); return;
-  }
-}
-
-static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
-
-/* n elements of input k from linear index start, in the order of the space. */
-static void load(char *dst, const char *src, size_t size, const struct vm_space *s, const int64_t *strides, int64_t start, int64_t n) {
-  int64_t at[MX_MAX_NDIM], offset = 0;
-  int last = s->ndim - 1;
-  for (int d = last; d >= 0; d--) {
-    at[d] = start % s->shape[d];
-    start /= s->shape[d];
-    offset += at[d] * strides[d];
-  }
-  const struct cpu_tile_table *table = cpu_tile_table();
-  while (n > 0) {
-    int64_t run = s->shape[last] - at[last], step = strides[last];
-    if (run > n) run = n;
-    const char *from = src + offset * (int64_t)size;
-    if (step == 1) memcpy(dst, from, (size_t)run * size);
-    else if (step == 0) splat(dst, from, size, run);
-    else table->load_strided[log2_size(size)](run, dst, from, step);
-    dst += (size_t)run * size;
-    n -= run;
-    offset += run * step;
-    at[last] += run;
-    for (int d = last; d > 0 && at[d] == s->shape[d]; d--) {
-      offset += strides[d - 1] - at[d] * strides[d];
-      at[d] = 0;
-      at[d - 1]++;
-    }
-  }
-}
-
-void vm_worker_begin(struct vm_worker *w, const struct vm *vm, char *regs) {
-  w->vm = vm;
-  w->regs = regs;
-  for (int k = 0; k < vm->p->nin; k++) w->splat_n[k] = 0;
-}
-
-void vm_tile(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start, int64_t n, char *const *outs) {
-  const struct vm *vm = w->vm;
-  const struct mx_program *p = vm->p;
-  for (int k = 0; k < p->nin; k++) {
-    const char *data = vm->in_data[k] + base[k] * (int64_t)vm->in_size[k];
-    if (vm->in_place[k] == VM_CONTIGUOUS) {
-      w->value[k] = data + start * (int64_t)vm->in_size[k];
-      continue;
-    }
-    char *reg = w->regs + (size_t)vm->in_reg[k] * vm->reg_bytes;
-    w->value[k] = reg;
-    if (vm->in_place[k] == VM_SCALAR) {
-      if (w->splat_of[k] == data && w->splat_n[k] >= n) continue;
-      splat(reg, data, vm->in_size[k], n);
-      w->splat_of[k] = data;
-      w->splat_n[k] = n;
-      continue;
-    }
-    load(reg, data, vm->in_size[k], s, s->strides[k], start, n);
-  }
-  for (int i = 0; i < p->ninstr; i++) {
-    const struct mx_instr *in = &p->code[i];
-    char *dst = vm->code[i].place == VM_OUTPUT ? outs[vm->code[i].at] : w->regs + (size_t)vm->code[i].at * vm->reg_bytes;
-    const char *a = w->value[in->src[0]], *b = in->nsrc > 1 ? w->value[in->src[1]] : NULL;
-    vm->code[i].fn(n, dst, a, b, in->nsrc > 2 ? w->value[in->src[2]] : NULL);
-    w->value[p->nin + i] = dst;
-  }
-}
+enum {
+  PARALLEL_ELEMENTS = 1 << 15,
+  LONG_ROW = 256,      /* from here on a tile is a piece of one row */
+  BLOCK_ROWS = 32,     /* of a block; the input that runs along them is read 32 elements at a time */
+  BLOCK_ELEMENTS = 4096, /* from here on blocks pay */
+};
 
 struct map_run {
   const struct vm *vm;
   const struct vm_space *space;
   struct mx_tensor *const *out;
-  int64_t size;
+  int64_t out_strides[MX_MAX_NDIM]; /* of the space, in every output */
+  int64_t size;                     /* linear: elements */
+  int64_t rows, cols, items0, items1; /* planes: of one tile; tiles of one plane */
+  uint32_t stream;                  /* bit o: output o goes past the caches */
 };
 
-static void map_tiles(void *ctx, int64_t begin, int64_t end) {
+/* What is not yet in its output goes there: `rows` runs of `cols`, `step` elements apart. Inputs stored as they are go
+ * first, because an output may lie over one. */
+static void store(const struct map_run *m, const struct vm_worker *w, char *const *outs, int64_t rows, int64_t cols, int64_t step) {
+  const struct mx_program *p = m->vm->p;
+  for (int inputs = 1; inputs >= 0; inputs--)
+    for (int o = 0; o < p->nout; o++) {
+      int v = p->out[o];
+      if ((v < p->nin) != inputs || w->value[v] == outs[o]) continue;
+      int64_t size = (int64_t)mx_dtype_size(m->out[o]->dtype);
+      for (int64_t r = 0; r < rows; r++) {
+        char *to = outs[o] + r * step * size;
+        const char *from = w->value[v] + r * cols * size;
+        if (m->stream >> o & 1) cpu_stream_copy(to, from, (size_t)(cols * size));
+        else memcpy(to, from, (size_t)(cols * size));
+      }
+    }
+}
+
+static void map_linear(void *ctx, int64_t begin, int64_t end) {
   const struct map_run *m = ctx;
   const struct mx_program *p = m->vm->p;
   _Alignas(64) char regs[VM_REGS_BYTES];
   struct vm_worker w;
   vm_worker_begin(&w, m->vm, regs);
-  static const int64_t base[MX_PROGRAM_INPUTS];
   for (int64_t t = begin; t < end; t++) {
     int64_t start = t * m->vm->tile, n = m->size - start < m->vm->tile ? m->size - start : m->vm->tile;
     char *outs[MX_PROGRAM_OUTPUTS];
     for (int o = 0; o < p->nout; o++)
       outs[o] = (char *)m->out[o]->data + start * (int64_t)mx_dtype_size(m->out[o]->dtype);
-    vm_tile(&w, m->space, base, start, n, outs);
-    /* What is not yet in its output: inputs stored as they are go first, because an output may lie over one. */
-    for (int inputs = 1; inputs >= 0; inputs--)
-      for (int o = 0; o < p->nout; o++) {
-        int v = p->out[o];
-        if ((v < p->nin) == inputs && w.value[v] != outs[o]) memcpy(outs[o], w.value[v], (size_t)n * mx_dtype_size(m->out[o]->dtype));
-      }
+    vm_load_linear(&w, m->space, NULL, start, n);
+    vm_compute(&w, n, outs);
+    store(m, &w, outs, 1, n, 0);
   }
+  if (m->stream) cpu_stream_end();
+}
+
+/* Rows and blocks: tile t of the planes that the last two dimensions span. */
+static void map_planes(void *ctx, int64_t begin, int64_t end) {
+  const struct map_run *m = ctx;
+  const struct mx_program *p = m->vm->p;
+  const struct vm_space *s = m->space;
+  int q = s->ndim - 1, r = m->vm->mode == VM_BLOCKS ? q - 1 : q; /* dimensions before r are outside the plane */
+  _Alignas(64) char regs[VM_REGS_BYTES];
+  struct vm_worker w;
+  vm_worker_begin(&w, m->vm, regs);
+  for (int64_t t = begin; t < end; t++) {
+    int64_t col = t % m->items1 * m->cols, rest = t / m->items1, row = rest % m->items0 * m->rows;
+    int64_t base[MX_PROGRAM_INPUTS], to = col, outer = rest / m->items0;
+    int64_t cols = s->shape[q] - col < m->cols ? s->shape[q] - col : m->cols, rows = 1;
+    for (int k = 0; k < p->nin; k++) base[k] = col * s->strides[k][q];
+    if (r < q) {
+      rows = s->shape[r] - row < m->rows ? s->shape[r] - row : m->rows;
+      to += row * m->out_strides[r];
+      for (int k = 0; k < p->nin; k++) base[k] += row * s->strides[k][r];
+    }
+    for (int d = r - 1; d >= 0; d--) {
+      int64_t at = outer % s->shape[d];
+      outer /= s->shape[d];
+      to += at * m->out_strides[d];
+      for (int k = 0; k < p->nin; k++) base[k] += at * s->strides[k][d];
+    }
+    char *outs[MX_PROGRAM_OUTPUTS];
+    for (int o = 0; o < p->nout; o++) outs[o] = (char *)m->out[o]->data + to * (int64_t)mx_dtype_size(m->out[o]->dtype);
+    vm_load_plane(&w, s, base, rows, cols);
+    vm_compute(&w, rows * cols, outs);
+    store(m, &w, outs, rows, cols, r < q ? m->out_strides[r] : 0);
+  }
+  if (m->stream) cpu_stream_end();
+}
+
+/* How to cut the space in tiles. For blocks, the dimension that an input runs along becomes the last but one. */
+static enum vm_mode choose_mode(struct map_run *m, struct vm_space *s, int nin) {
+  int last = s->ndim - 1;
+  int64_t run = 1;
+  bool linear = true;
+  for (int d = last; d >= 0; d--) m->out_strides[d] = run, run *= s->shape[d];
+  m->size = run;
+  for (int k = 0; k < nin; k++) {
+    bool contiguous = true, scalar = true;
+    for (int d = 0; d <= last; d++) {
+      contiguous &= s->strides[k][d] == m->out_strides[d];
+      scalar &= s->strides[k][d] == 0;
+    }
+    linear &= contiguous || scalar;
+  }
+  if (linear) return VM_LINEAR;
+  int along = -1;
+  for (int k = 0; k < nin && along < 0 && s->shape[last] >= 8 && run >= BLOCK_ELEMENTS; k++) {
+    if (s->strides[k][last] >= -1 && s->strides[k][last] <= 1) continue;
+    for (int d = 0; d < last; d++)
+      if (s->strides[k][d] == 1 && s->shape[d] >= 8) along = d;
+  }
+  if (along < 0) return s->shape[last] >= LONG_ROW ? VM_ROWS : VM_LINEAR;
+  for (int d = along; d < last - 1; d++) {
+    int64_t t = s->shape[d];
+    s->shape[d] = s->shape[d + 1], s->shape[d + 1] = t;
+    t = m->out_strides[d];
+    m->out_strides[d] = m->out_strides[d + 1], m->out_strides[d + 1] = t;
+    for (int k = 0; k < nin; k++) {
+      t = s->strides[k][d];
+      s->strides[k][d] = s->strides[k][d + 1], s->strides[k][d + 1] = t;
+    }
+  }
+  return VM_BLOCKS;
+}
+
+/* Rows are cut evenly; blocks as wide as the tile allows. */
+static int64_t cut_planes(struct map_run *m, const struct vm_space *s, enum vm_mode mode) {
+  int last = s->ndim - 1;
+  int64_t tile = m->vm->tile, n = s->shape[last], n0 = mode == VM_BLOCKS ? s->shape[last - 1] : 1;
+  m->rows = mode == VM_ROWS ? 1 : n0 < BLOCK_ROWS ? n0 : BLOCK_ROWS;
+  int64_t most = tile / m->rows, parts = (n + most - 1) / most;
+  m->cols = mode == VM_ROWS ? MX_ALIGN_UP((n + parts - 1) / parts, 16) : most;
+  if (m->cols > most) m->cols = most;
+  if (m->cols > n) m->cols = n;
+  m->items0 = (n0 + m->rows - 1) / m->rows;
+  m->items1 = (n + m->cols - 1) / m->cols;
+  return m->size / n / n0 * m->items0 * m->items1;
+}
+
+/* Outputs that only pass through the caches on their way out: large ones, not those that lie over an input just read. */
+static uint32_t streamed(const struct mx_program_run *r, int64_t size) {
+  uint32_t stream = 0;
+  for (int o = 0; o < r->program->nout; o++) {
+    bool over = size * (int64_t)mx_dtype_size(r->out[o]->dtype) < CPU_STREAM_BYTES;
+    for (int k = 0; k < r->program->nin; k++) over |= r->in[k]->data == r->out[o]->data;
+    stream |= over ? 0 : 1u << o;
+  }
+  return stream;
+}
+
+/* One input, one output, no code. */
+static int run_copy(const struct mx_program_run *r) {
+  int64_t shape[MX_MAX_NDIM], strides[MX_MAX_NDIM], zeros[MX_MAX_NDIM];
+  struct mx_tensor to = *r->out[0], from = *r->in[0];
+  int lead = r->ndim - from.ndim;
+  memcpy(shape, r->shape, (size_t)r->ndim * sizeof *shape);
+  mx_strides_contiguous(shape, r->ndim, strides);
+  for (int d = 0; d < r->ndim; d++) zeros[d] = d < lead || from.shape[d - lead] == 1 ? 0 : from.strides[d - lead];
+  to.ndim = from.ndim = r->ndim;
+  to.shape = from.shape = shape;
+  to.strides = strides;
+  from.strides = zeros;
+  from.size = to.size;
+  return to.data == from.data ? MX_OK : cpu_copy(&from, &to);
 }
 
 int cpu_program_run(const struct mx_program_run *r) {
-  if (r->program->reduce) return vm_reduce(r);
+  const struct mx_program *p = r->program;
+  if (p->reduce) return vm_reduce(r);
+  for (int d = 0; d < r->ndim; d++) /* at once: beside a dimension of 0 products of the others may overflow */
+    if (r->shape[d] == 0) return MX_OK;
+  if (p->ninstr == 0 && p->nin == 1 && p->nout == 1) return run_copy(r);
   struct vm_space space;
   struct vm vm;
+  struct map_run m;
   vm_strides(r, &space);
-  vm_collapse(&space, r->program->nin);
-  int status = vm_prepare(&vm, r, &space, true);
+  vm_collapse(&space, p->nin);
+  enum vm_mode mode = choose_mode(&m, &space, p->nin);
+  m.stream = streamed(r, m.size);
+  int status = vm_prepare(&vm, r, &space, mode, mode == VM_BLOCKS ? 0 : ~m.stream);
   if (status) return status;
-  int64_t size = 1;
-  for (int d = 0; d < space.ndim; d++) size *= space.shape[d];
-  struct map_run m = {&vm, &space, r->out, size};
-  int64_t tiles = (size + vm.tile - 1) / vm.tile;
-  if (size <= PARALLEL_ELEMENTS) map_tiles(&m, 0, tiles);
-  else cpu_parallel_for(tiles, (PARALLEL_ELEMENTS / 2 + vm.tile - 1) / vm.tile, map_tiles, &m);
+  m.vm = &vm;
+  m.space = &space;
+  m.out = r->out;
+  for (int k = 0; k < p->nin && mode == VM_LINEAR; k++) /* so that a periodic input begins each tile alike */
+    if (vm.in_place[k] == VM_PERIODIC) vm.tile -= vm.tile % (int)vm.period[k];
+  int64_t tiles = mode == VM_LINEAR ? (m.size + vm.tile - 1) / vm.tile : cut_planes(&m, &space, mode);
+  void (*body)(void *, int64_t, int64_t) = mode == VM_LINEAR ? map_linear : map_planes;
+  if (m.size <= PARALLEL_ELEMENTS) body(&m, 0, tiles);
+  else cpu_parallel_for(tiles, (PARALLEL_ELEMENTS / 2 + vm.tile - 1) / vm.tile, body, &m);
   return MX_OK;
 }

@@ -19,21 +19,34 @@ struct vm_space {
   int64_t strides[MX_PROGRAM_INPUTS][MX_MAX_NDIM];
 };
 
-enum vm_place { VM_REGISTER, VM_OUTPUT, VM_CONTIGUOUS, VM_SCALAR, VM_STRIDED };
+/* What a tile is: a run of the space in row-major order; a piece of one row (of the last dimension); a block of the last two
+ * dimensions, where an input runs along the last but one. */
+enum vm_mode { VM_LINEAR, VM_ROWS, VM_BLOCKS };
+
+enum vm_place {
+  VM_REGISTER,   /* values: in a register */
+  VM_OUTPUT,     /* values: in the output */
+  VM_CONTIGUOUS, /* inputs: where they stand */
+  VM_SCALAR,     /* inputs: one element for the whole tile, kept splatted */
+  VM_PERIODIC,   /* inputs: the same elements again and again, kept loaded */
+  VM_STRIDED,    /* inputs: loaded for each tile */
+};
 
 struct vm {
   const struct mx_program *p;
-  int tile;               /* elements */
+  enum vm_mode mode;
+  int tile; /* elements */
   int nregs;
   size_t reg_bytes;
   enum vm_place in_place[MX_PROGRAM_INPUTS];
   int8_t in_reg[MX_PROGRAM_INPUTS];
+  int64_t period[MX_PROGRAM_INPUTS];
   const char *in_data[MX_PROGRAM_INPUTS];
   size_t in_size[MX_PROGRAM_INPUTS];
   struct {
     cpu_tile_fn fn;
-    enum vm_place place; /* VM_REGISTER or VM_OUTPUT */
-    int8_t at;           /* which one */
+    enum vm_place place;
+    int8_t at; /* which register or output */
   } code[MX_PROGRAM_INSTRS];
 };
 
@@ -42,20 +55,25 @@ struct vm_worker {
   const struct vm *vm;
   char *regs;
   const char *value[MX_PROGRAM_INPUTS + MX_PROGRAM_INSTRS];
-  const char *splat_of[MX_PROGRAM_INPUTS]; /* the scalar that stands in its register, and how often */
-  int64_t splat_n[MX_PROGRAM_INPUTS];
+  const char *kept[MX_PROGRAM_INPUTS]; /* scalars and periodic inputs: what their register holds, from where in a period, */
+  int64_t kept_phase[MX_PROGRAM_INPUTS], kept_n[MX_PROGRAM_INPUTS]; /* and how much of it */
 };
 
-/* Chooses kernels, registers and the tile size. direct_out: a value that is stored may be computed in its output. */
-int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, bool direct_out);
+/* Chooses kernels, registers and the tile size. direct: bit o set: a value may be computed in output o. */
+int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct);
 /* Merges neighbouring dimensions that every input walks through alike; drops those of size 1. */
 void vm_collapse(struct vm_space *s, int nin);
 void vm_strides(const struct mx_program_run *r, struct vm_space *s); /* inputs laid over r->shape */
+int64_t vm_count(const struct vm_space *s);
 /* Once per worker, before its tiles. regs: VM_REGS_BYTES, 64-aligned. */
 void vm_worker_begin(struct vm_worker *w, const struct vm *vm, char *regs);
-/* Computes n <= vm->tile elements from linear index `start` of s, inputs offset by base[k] elements. outs: where outputs of
- * this tile go (may be NULL when no output is direct). */
-void vm_tile(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start, int64_t n, char *const *outs);
+
+/* Loads the inputs of a tile. Linear: n elements from index `start` of s, inputs offset by base[k] elements (NULL: by none).
+ * Rows, blocks: `rows` x `cols` elements that begin base[k] elements into input k, along the last two dimensions of s. */
+void vm_load_linear(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start, int64_t n);
+void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t rows, int64_t cols);
+/* Runs the code on the n elements that are loaded. outs: where outputs go (may be NULL when none is direct). */
+void vm_compute(struct vm_worker *w, int64_t n, char *const *outs);
 
 int vm_reduce(const struct mx_program_run *r); /* vm_reduce.c */
 

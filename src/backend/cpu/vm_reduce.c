@@ -8,21 +8,26 @@
 
 #include <string.h>
 
-enum { COLUMNS = 128, PARALLEL_ELEMENTS = 1 << 15 };
+enum {
+  PARALLEL_ELEMENTS = 1 << 15,
+  LANES = CPU_REDUCE_LANES,
+  LEVELS = 6,          /* of the tree of lanes */
+  COLUMN_BYTES = 4096, /* of accumulators side by side: LEVELS of them stay in L1 */
+  SHORT_REDUCTION = 64, /* up to here many results side by side are better than one after the other */
+};
 
 struct reduction {
   struct vm vm;
-  enum cpu_reduce_op op;
   enum mx_dtype value, acc;
   cpu_tile_fn widen; /* value -> acc; NULL when they are the same */
   void (*block)(int64_t n, void *acc, const void *src);
   void (*fold)(int64_t n, void *acc, const void *src);
-  size_t acc_size, value_size;
+  size_t acc_size;
   struct vm_space outer; /* the kept dimensions (in column mode without the last) */
   struct vm_space inner; /* rows: the reduced dimensions. columns: the last kept one */
   struct vm_space walk;  /* columns: the reduced dimensions */
   int64_t nouter, nreduced, nblocks, ncolumns, nctiles, width; /* width: columns of one tile */
-  char *partials; /* [outer][column][block] accumulators (rows), [outer][block][column] (columns) */
+  char *partials; /* [outer][block] accumulators (rows), [outer][block][column] (columns) */
 };
 
 static enum cpu_reduce_op op_of(int prim) {
@@ -36,22 +41,21 @@ static enum cpu_reduce_op op_of(int prim) {
   }
 }
 
-static int64_t product(const struct vm_space *s) {
-  int64_t n = 1;
-  for (int d = 0; d < s->ndim; d++) n *= s->shape[d];
-  return n;
-}
-
 static void append(struct vm_space *to, const struct vm_space *from, int d, int nin) {
   to->shape[to->ndim] = from->shape[d];
   for (int k = 0; k < nin; k++) to->strides[k][to->ndim] = from->strides[k][d];
   to->ndim++;
 }
 
+static void copy_space(struct vm_space *to, const struct vm_space *from, int ndim, int nin) {
+  to->ndim = 0;
+  for (int d = 0; d < ndim; d++) append(to, from, d, nin);
+}
+
 static void offsets(const struct vm_space *s, int nin, int64_t index, int64_t *base) {
   for (int d = s->ndim - 1; d >= 0; d--) {
-    int64_t at = index % s->shape[d];
-    index /= s->shape[d];
+    int64_t at = index;
+    if (d > 0) at = index % s->shape[d], index /= s->shape[d];
     for (int k = 0; k < nin; k++) base[k] += at * s->strides[k][d];
   }
 }
@@ -72,7 +76,8 @@ static void fold_pairwise(const struct reduction *t, char *a, int64_t n, int64_t
 /* The program's value for n elements, as accumulators; where it may, without a copy. */
 static const char *values(const struct reduction *t, struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start,
                           int64_t n, char *wide) {
-  vm_tile(w, s, base, start, n, NULL);
+  vm_load_linear(w, s, base, start, n);
+  vm_compute(w, n, NULL);
   const char *v = w->value[t->vm.p->out[0]];
   if (!t->widen) return v;
   t->widen(n, wide, v, NULL, NULL);
@@ -109,31 +114,46 @@ static void rows(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
-/* Columns: one block of rows for up to COLUMNS results side by side; lane j folds rows j, j + LANES, … */
+/* One lane of a block for `width` results side by side: elements lane, lane + LANES, … below n. */
+static void column_lane(const struct reduction *t, struct vm_worker *w, const int64_t *base, int64_t first, int64_t width,
+                        int64_t start, int64_t lane, int64_t n, char *acc) {
+  _Alignas(64) char wide[COLUMN_BYTES * 2];
+  int nin = t->vm.p->nin;
+  for (int64_t i = lane; i < n; i += LANES) {
+    int64_t at[MX_PROGRAM_INPUTS];
+    memcpy(at, base, (size_t)nin * sizeof *at);
+    offsets(&t->walk, nin, start + i, at);
+    const char *v = values(t, w, &t->inner, at, first, width, wide);
+    if (i == lane) memcpy(acc, v, (size_t)width * t->acc_size);
+    else t->fold(width, acc, v);
+  }
+}
+
+/* Columns: one block for `width` results. Lanes fold pairwise, j with j + half, halves falling: taken in the order of their
+ * reversed bits, a lane meets its partner as soon as both are there, so few accumulators are alive. */
 static void column_block(const struct reduction *t, struct vm_worker *w, const int64_t *base, int64_t first, int64_t width,
-                         int64_t block, char *lanes, char *acc) {
-  _Alignas(64) char wide[COLUMNS * 8];
+                         int64_t block, char *stack, char *acc) {
   int64_t start = block * CPU_REDUCE_BLOCK;
   int64_t n = t->nreduced - start < CPU_REDUCE_BLOCK ? t->nreduced - start : CPU_REDUCE_BLOCK;
-  int64_t used = n < CPU_REDUCE_LANES ? n : CPU_REDUCE_LANES, step = t->width * (int64_t)t->acc_size;
-  for (int64_t i = 0; i < n; i++) {
-    int64_t at[MX_PROGRAM_INPUTS];
-    memcpy(at, base, sizeof at);
-    offsets(&t->walk, t->vm.p->nin, start + i, at);
-    const char *v = values(t, w, &t->inner, at, first, width, wide);
-    char *lane = lanes + (i % CPU_REDUCE_LANES) * step;
-    if (i < CPU_REDUCE_LANES) memcpy(lane, v, (size_t)width * t->acc_size);
-    else t->fold(width, lane, v);
+  size_t bytes = (size_t)width * t->acc_size;
+  bool there[LEVELS + 1];
+  int depth = 0;
+  for (unsigned i = 0; i < LANES; i++) {
+    unsigned lane = (i & 1) << 4 | (i & 2) << 2 | (i & 4) | (i & 8) >> 2 | (i & 16) >> 4;
+    there[depth] = lane < n;
+    if (there[depth]) column_lane(t, w, base, first, width, start, lane, n, stack + (size_t)depth * bytes);
+    depth++;
+    for (unsigned full = i; full & 1; full >>= 1) { /* the last two are halves of one whole */
+      depth--;
+      if (there[depth]) t->fold(width, stack + (size_t)(depth - 1) * bytes, stack + (size_t)depth * bytes);
+    }
   }
-  /* j with j + half: lanes that got nothing are absent, as in a block of one row. */
-  for (int64_t half = CPU_REDUCE_LANES / 2; half; half /= 2)
-    for (int64_t j = 0; j < half && j + half < used; j++) t->fold(width, lanes + j * step, lanes + (j + half) * step);
-  memcpy(acc, lanes, (size_t)width * t->acc_size);
+  memcpy(acc, stack, bytes);
 }
 
 static void columns(void *ctx, int64_t begin, int64_t end) {
   const struct reduction *t = ctx;
-  _Alignas(64) char regs[VM_REGS_BYTES], lanes[CPU_REDUCE_LANES * COLUMNS * 8];
+  _Alignas(64) char regs[VM_REGS_BYTES], stack[LEVELS * COLUMN_BYTES];
   struct vm_worker w;
   vm_worker_begin(&w, &t->vm, regs);
   for (int64_t i = begin; i < end; i++) {
@@ -142,12 +162,12 @@ static void columns(void *ctx, int64_t begin, int64_t end) {
     int64_t base[MX_PROGRAM_INPUTS] = {0};
     offsets(&t->outer, t->vm.p->nin, outer, base);
     char *acc = t->partials + (size_t)((outer * t->nblocks + block) * t->ncolumns + first) * t->acc_size;
-    column_block(t, &w, base, first, width, block, lanes, acc);
+    column_block(t, &w, base, first, width, block, stack, acc);
   }
 }
 
 /* Folds the blocks of every result and writes the results in their dtype. */
-static int finish(struct reduction *t, const struct mx_tensor *out) {
+static void finish(struct reduction *t, const struct mx_tensor *out) {
   int64_t n = t->nouter * t->ncolumns;
   size_t row = (size_t)t->ncolumns * t->acc_size;
   for (int64_t o = 0; o < t->nouter && t->nblocks > 1; o++) {
@@ -155,49 +175,59 @@ static int finish(struct reduction *t, const struct mx_tensor *out) {
     fold_pairwise(t, from, t->nblocks, (int64_t)row, t->ncolumns);
     if (o) memmove(t->partials + (size_t)o * row, from, row);
   }
+  if (t->partials == out->data) return;
   if (out->dtype == t->acc) memcpy(out->data, t->partials, (size_t)n * t->acc_size);
   else cpu_tile_table()->cast[t->acc][out->dtype](n, out->data, t->partials, NULL, NULL);
-  return MX_OK;
 }
 
-/* Splits the space: kept and reduced dimensions. Columns when the innermost one is kept and wide enough to be worth it. */
+/* Columns or rows: along whichever of the innermost kept and reduced dimensions more inputs run. The bits are the same. */
+static bool prefer_columns(const struct vm_space *kept, const struct vm_space *reduced, int64_t nreduced, int nin) {
+  if (kept->ndim == 0 || kept->shape[kept->ndim - 1] < 8) return false;
+  if (reduced->ndim == 0) return true;
+  int columns_run = 0;
+  for (int k = 0; k < nin; k++) {
+    int64_t along = kept->strides[k][kept->ndim - 1], across = reduced->strides[k][reduced->ndim - 1];
+    columns_run += (along == 1 && across != 0) - (across == 1 && along != 0);
+  }
+  return columns_run > 0 || (nreduced <= SHORT_REDUCTION && kept->shape[kept->ndim - 1] >= 4 * nreduced);
+}
+
+/* Splits the space: kept and reduced dimensions. */
 static bool split(struct reduction *t, const struct mx_program_run *r) {
-  struct vm_space all, kept = {0}, reduced = {0};
+  struct vm_space all, reduced;
   int nin = r->program->nin;
   vm_strides(r, &all);
-  int last = all.ndim - 1;
-  while (last > 0 && all.shape[last] == 1) last--;
-  bool by_columns = last >= 0 && !(r->reduce_axes >> last & 1) && all.shape[last] >= 8;
+  t->outer.ndim = reduced.ndim = 0;
   for (int d = 0; d < all.ndim; d++)
-    append(r->reduce_axes >> d & 1 ? &reduced : &kept, &all, d, nin);
-  vm_collapse(&kept, nin);
+    append(r->reduce_axes >> d & 1 ? &reduced : &t->outer, &all, d, nin);
+  vm_collapse(&t->outer, nin);
   vm_collapse(&reduced, nin);
-  t->nreduced = product(&reduced);
-  t->nblocks = t->nreduced ? (t->nreduced + CPU_REDUCE_BLOCK - 1) / CPU_REDUCE_BLOCK : 1;
+  t->nreduced = vm_count(&reduced);
+  t->nblocks = (t->nreduced + CPU_REDUCE_BLOCK - 1) / CPU_REDUCE_BLOCK;
   t->ncolumns = 1;
-  t->outer = kept;
-  t->inner = reduced;
+  bool by_columns = prefer_columns(&t->outer, &reduced, t->nreduced, nin);
   if (by_columns) {
-    t->outer.ndim--;
-    t->walk = reduced;
-    t->inner = (struct vm_space){0};
-    append(&t->inner, &kept, kept.ndim - 1, nin);
+    copy_space(&t->walk, &reduced, reduced.ndim, nin);
+    t->inner.ndim = 0;
+    append(&t->inner, &t->outer, --t->outer.ndim, nin);
     t->ncolumns = t->inner.shape[0];
+  } else {
+    copy_space(&t->inner, &reduced, reduced.ndim, nin);
   }
-  t->nouter = product(&t->outer);
+  t->nouter = vm_count(&t->outer);
   return by_columns;
 }
 
 static int choose(struct reduction *t, const struct mx_program_run *r) {
   const struct cpu_tile_table *table = cpu_tile_table();
   const struct mx_program *p = r->program;
-  t->op = op_of(p->reduce - 1);
+  enum cpu_reduce_op op = op_of(p->reduce - 1);
   t->value = mx_program_value_dtype(p, p->out[0]);
   enum mx_dtype to = (enum mx_dtype)p->reduce_dtype;
   t->acc = to == MX_FLOAT16 || to == MX_BFLOAT16 ? MX_FLOAT32 : to;
   t->widen = t->value == t->acc ? NULL : table->cast[t->value][t->acc];
-  t->block = table->reduce_block[t->op][t->acc];
-  t->fold = table->reduce_fold[t->op][t->acc];
+  t->block = table->reduce_block[op][t->acc];
+  t->fold = table->reduce_fold[op][t->acc];
   t->acc_size = mx_dtype_size(t->acc);
   if (!t->block || !t->fold || (t->value != t->acc && !t->widen))
     return mx_fail(MX_ETYPE, "[reduce] This reduction is not defined for %s.", mx_dtype_name(t->value));
@@ -205,9 +235,9 @@ static int choose(struct reduction *t, const struct mx_program_run *r) {
 }
 
 /* Nothing to reduce: sum 0, prod 1, all true, any false. */
-static int fill_empty(const struct reduction *t, const struct mx_tensor *out) {
-  uint8_t one = t->op == CPU_PROD || t->op == CPU_ALL;
-  if (t->op == CPU_MIN || t->op == CPU_MAX) return mx_fail(MX_EVALUE, "[reduce] Cannot take the min or max of an empty axis.");
+static int fill_empty(enum cpu_reduce_op op, const struct mx_tensor *out) {
+  uint8_t one = op == CPU_PROD || op == CPU_ALL;
+  if (op == CPU_MIN || op == CPU_MAX) return mx_fail(MX_EVALUE, "[reduce] Cannot take the min or max of an empty axis.");
   char value[8];
   cpu_tile_table()->cast[MX_BOOL][out->dtype](1, value, &one, NULL, NULL);
   size_t size = mx_dtype_size(out->dtype);
@@ -216,26 +246,30 @@ static int fill_empty(const struct reduction *t, const struct mx_tensor *out) {
 }
 
 int vm_reduce(const struct mx_program_run *r) {
-  struct reduction t = {0};
+  struct reduction t;
+  const struct mx_tensor *out = r->out[0];
+  if (out->size == 0) return MX_OK;
   int status = choose(&t, r);
   if (status) return status;
+  for (int d = 0; d < r->ndim; d++) /* at once: beside a dimension of 0 products of the others may overflow */
+    if (r->shape[d] == 0) return fill_empty(op_of(r->program->reduce - 1), out);
   bool by_columns = split(&t, r);
-  if (t.nreduced == 0) return fill_empty(&t, r->out[0]);
-  status = vm_prepare(&t.vm, r, &t.inner, false);
+  status = vm_prepare(&t.vm, r, &t.inner, VM_LINEAR, 0);
   if (status) return status;
-  t.width = t.vm.tile < COLUMNS ? t.vm.tile : COLUMNS;
+  t.width = COLUMN_BYTES / (int64_t)t.acc_size;
+  if (t.width > t.vm.tile) t.width = t.vm.tile;
   t.nctiles = (t.ncolumns + t.width - 1) / t.width;
-  int64_t results = t.nouter * t.ncolumns, nacc = results * t.nblocks;
+  int64_t nacc = out->size * t.nblocks;
   char few[1024];
-  t.partials = nacc <= (int64_t)(sizeof few / 8) ? few : mx_malloc((size_t)nacc * t.acc_size);
+  bool in_place = t.nblocks == 1 && out->dtype == t.acc, on_stack = nacc <= (int64_t)(sizeof few / 8);
+  t.partials = in_place ? out->data : on_stack ? few : mx_malloc((size_t)nacc * t.acc_size);
   if (!t.partials) return MX_EMEMORY;
-  int64_t items = t.nouter * t.nblocks * (by_columns ? t.nctiles : 1);
-  int64_t each = by_columns ? t.width * (t.nreduced < CPU_REDUCE_BLOCK ? t.nreduced : CPU_REDUCE_BLOCK)
-                            : (t.nreduced < CPU_REDUCE_BLOCK ? t.nreduced : CPU_REDUCE_BLOCK);
+  int64_t items = t.nouter * t.nblocks * t.nctiles, each = t.nreduced < CPU_REDUCE_BLOCK ? t.nreduced : CPU_REDUCE_BLOCK;
+  if (by_columns) each *= t.width < t.ncolumns ? t.width : t.ncolumns;
   void (*body)(void *, int64_t, int64_t) = by_columns ? columns : rows;
   if (items * each <= PARALLEL_ELEMENTS) body(&t, 0, items);
   else cpu_parallel_for(items, PARALLEL_ELEMENTS / 2 / each + 1, body, &t);
-  status = finish(&t, r->out[0]);
-  if (t.partials != few) mx_free(t.partials);
-  return status;
+  finish(&t, out);
+  if (!in_place && !on_stack) mx_free(t.partials);
+  return MX_OK;
 }

@@ -1,0 +1,159 @@
+/* vm_load.c: tiles of inputs into registers, whatever their layout; and the loop over the code.
+ * Invariant: a value that stands in its array contiguously is not copied. */
+#include "backend/cpu/copy.h"
+#include "backend/cpu/vm.h"
+
+#include <string.h>
+
+static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
+
+static void splat(char *dst, const char *src, size_t size, int64_t n) {
+#define SPLAT(bits)                                                                                           \
+  {                                                                                                           \
+    uint##bits##_t x, *d = (uint##bits##_t *)dst;                                                             \
+    memcpy(&x, src, sizeof x);                                                                                \
+    for (int64_t i = 0; i < n; i++) d[i] = x;                                                                 \
+    return;                                                                                                   \
+  }
+  switch (size) {
+  case 1: SPLAT(8)
+  case 2: SPLAT(16)
+  case 4: SPLAT(32)
+  default: SPLAT(64)
+  }
+#undef SPLAT
+}
+
+/* rows x cols elements, row stride sr, column stride sc, into a contiguous run: for short rows, with no call for each. */
+static void load_short(char *dst, const char *src, size_t size, int64_t rows, int64_t cols, int64_t sr, int64_t sc) {
+#define SHORT(bits)                                                                                           \
+  {                                                                                                           \
+    uint##bits##_t *d = (uint##bits##_t *)dst;                                                                \
+    const uint##bits##_t *s = (const uint##bits##_t *)src;                                                    \
+    for (int64_t r = 0; r < rows; r++, d += cols, s += sr)                                                    \
+      for (int64_t c = 0; c < cols; c++) d[c] = s[c * sc];                                                    \
+    return;                                                                                                   \
+  }
+  switch (size) {
+  case 1: SHORT(8)
+  case 2: SHORT(16)
+  case 4: SHORT(32)
+  default: SHORT(64)
+  }
+#undef SHORT
+}
+
+static void load_run(char *dst, const char *src, size_t size, int64_t n, int64_t step) {
+  if (step == 1) memcpy(dst, src, (size_t)n * size);
+  else if (step == 0) splat(dst, src, size, n);
+  else cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, step);
+}
+
+/* n elements from linear index start, in the order of the space. */
+static void load(char *dst, const char *src, size_t size, const struct vm_space *s, const int64_t *strides, int64_t start, int64_t n) {
+  int64_t at[MX_MAX_NDIM], offset = 0;
+  int last = s->ndim - 1;
+  for (int d = last; d >= 0; d--) {
+    at[d] = start % s->shape[d];
+    start /= s->shape[d];
+    offset += at[d] * strides[d];
+  }
+  while (n > 0) {
+    int64_t cols = s->shape[last], run = cols - at[last];
+    if (run > n) run = n;
+    const char *from = src + offset * (int64_t)size;
+    int64_t rows = last > 0 && run == cols && cols <= 32 ? s->shape[last - 1] - at[last - 1] : 1;
+    if (rows > n / run) rows = n / run;
+    if (rows > 1) { /* whole rows, short ones */
+      load_short(dst, from, size, rows, cols, strides[last - 1], strides[last]);
+      at[last - 1] += rows - 1;
+      offset += (rows - 1) * strides[last - 1];
+    } else {
+      load_run(dst, from, size, run, strides[last]);
+    }
+    dst += (size_t)(rows * run) * size;
+    n -= rows * run;
+    offset += run * strides[last];
+    at[last] += run;
+    for (int d = last; d > 0 && at[d] == s->shape[d]; d--) {
+      offset += strides[d - 1] - at[d] * strides[d];
+      at[d] = 0;
+      at[d - 1]++;
+    }
+  }
+}
+
+void vm_worker_begin(struct vm_worker *w, const struct vm *vm, char *regs) {
+  w->vm = vm;
+  w->regs = regs;
+  for (int k = 0; k < vm->p->nin; k++) w->kept[k] = NULL;
+}
+
+static char *register_of(const struct vm_worker *w, int k) { return w->regs + (size_t)w->vm->in_reg[k] * w->vm->reg_bytes; }
+
+/* Does the register of input k hold n elements of this already? If not, it is about to. */
+static bool is_kept(struct vm_worker *w, int k, const char *data, int64_t phase, int64_t n) {
+  if (w->kept[k] == data && w->kept_phase[k] == phase && w->kept_n[k] >= n) return true;
+  w->kept[k] = data;
+  w->kept_phase[k] = phase;
+  w->kept_n[k] = n;
+  return false;
+}
+
+void vm_load_linear(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start, int64_t n) {
+  const struct vm *vm = w->vm;
+  for (int k = 0; k < vm->p->nin; k++) {
+    int64_t size = (int64_t)vm->in_size[k];
+    const char *data = vm->in_data[k] + (base ? base[k] * size : 0);
+    if (vm->in_place[k] == VM_CONTIGUOUS) {
+      w->value[k] = data + start * size;
+      continue;
+    }
+    char *reg = register_of(w, k);
+    w->value[k] = reg;
+    if (vm->in_place[k] == VM_SCALAR) {
+      if (!is_kept(w, k, data, 0, n)) splat(reg, data, vm->in_size[k], n);
+    } else if (vm->in_place[k] == VM_PERIODIC) {
+      if (!is_kept(w, k, data, start % vm->period[k], n)) load(reg, data, vm->in_size[k], s, s->strides[k], start, n);
+    } else {
+      load(reg, data, vm->in_size[k], s, s->strides[k], start, n);
+    }
+  }
+}
+
+void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t rows, int64_t cols) {
+  const struct vm *vm = w->vm;
+  for (int k = 0; k < vm->p->nin; k++) {
+    size_t size = vm->in_size[k];
+    const char *data = vm->in_data[k] + base[k] * (int64_t)size;
+    if (vm->in_place[k] == VM_CONTIGUOUS) {
+      w->value[k] = data;
+      continue;
+    }
+    char *reg = register_of(w, k);
+    w->value[k] = reg;
+    if (vm->in_place[k] == VM_SCALAR) {
+      if (!is_kept(w, k, data, 0, rows * cols)) splat(reg, data, size, rows * cols);
+      continue;
+    }
+    int64_t sc = s->strides[k][s->ndim - 1], sr = rows > 1 ? s->strides[k][s->ndim - 2] : 0;
+    if (sr == 1 && sc != 1) {
+      cpu_turn(size, rows, cols, reg, cols, data, sc);
+      continue;
+    }
+    for (int64_t r = 0; r < rows; r++)
+      load_run(reg + (size_t)(r * cols) * size, data + r * sr * (int64_t)size, size, cols, sc);
+  }
+}
+
+void vm_compute(struct vm_worker *w, int64_t n, char *const *outs) {
+  const struct vm *vm = w->vm;
+  const struct mx_program *p = vm->p;
+  for (int i = 0; i < p->ninstr; i++) {
+    const struct mx_instr *in = &p->code[i];
+    char *dst = vm->code[i].place == VM_OUTPUT ? outs[vm->code[i].at] : w->regs + (size_t)vm->code[i].at * vm->reg_bytes;
+    const char *a = w->value[in->src[0]], *b = in->nsrc > 1 ? w->value[in->src[1]] : NULL;
+    vm->code[i].fn(n, dst, a, b, in->nsrc > 2 ? w->value[in->src[2]] : NULL);
+    w->value[p->nin + i] = dst;
+  }
+}

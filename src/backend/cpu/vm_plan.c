@@ -1,0 +1,140 @@
+/* vm_plan.c: what a program run becomes before its first tile: a space of few dimensions, kernels, registers.
+ * Invariant: two values share a register only when the first is never read again. */
+#include "backend/cpu/vm.h"
+
+#include "core/compiler.h"
+#include "core/error.h"
+
+#include <string.h>
+
+enum { VALUES = MX_PROGRAM_INPUTS + MX_PROGRAM_INSTRS };
+
+void vm_strides(const struct mx_program_run *r, struct vm_space *s) {
+  s->ndim = r->ndim;
+  for (int d = 0; d < r->ndim; d++) s->shape[d] = r->shape[d];
+  for (int k = 0; k < r->program->nin; k++) {
+    const struct mx_tensor *t = r->in[k];
+    int lead = r->ndim - t->ndim;
+    for (int d = 0; d < r->ndim; d++)
+      s->strides[k][d] = d < lead || t->shape[d - lead] == 1 ? 0 : t->strides[d - lead];
+  }
+}
+
+void vm_collapse(struct vm_space *s, int nin) {
+  int n = 0;
+  for (int d = 0; d < s->ndim; d++) {
+    if (s->shape[d] == 1) continue;
+    bool merge = n > 0;
+    for (int k = 0; k < nin && merge; k++) merge = s->strides[k][n - 1] == s->strides[k][d] * s->shape[d];
+    if (!merge) n++;
+    s->shape[n - 1] = merge ? s->shape[n - 1] * s->shape[d] : s->shape[d];
+    for (int k = 0; k < nin; k++) s->strides[k][n - 1] = s->strides[k][d];
+  }
+  s->ndim = n;
+}
+
+int64_t vm_count(const struct vm_space *s) {
+  int64_t n = 1;
+  for (int d = 0; d < s->ndim; d++) n *= s->shape[d];
+  return n;
+}
+
+/* How input k is read; sets its period where it has one. */
+static enum vm_place place_input(struct vm *vm, const struct vm_space *s, int k) {
+  const int64_t *strides = s->strides[k];
+  int64_t period = 1, run = 1;
+  bool contiguous = true;
+  int first = 0;
+  while (first < s->ndim && strides[first] == 0) first++;
+  if (first == s->ndim) return VM_SCALAR;
+  if (vm->mode == VM_BLOCKS) return VM_STRIDED;
+  int64_t last = strides[s->ndim - 1];
+  if (vm->mode == VM_ROWS) return last == 1 ? VM_CONTIGUOUS : last == 0 ? VM_SCALAR : VM_STRIDED;
+  for (int d = s->ndim - 1; d >= 0; d--) {
+    contiguous &= strides[d] == run;
+    run *= s->shape[d];
+    if (d >= first) period *= s->shape[d];
+  }
+  if (contiguous) return VM_CONTIGUOUS;
+  vm->period[k] = period;
+  return first > 0 && period <= VM_MIN_TILE ? VM_PERIODIC : VM_STRIDED;
+}
+
+/* The output that value v, the result of instruction i, may be computed in, or -1. An output that lies over an input must
+ * wait until that input's last use. */
+static int direct_output(const struct mx_program_run *r, const int8_t *last, int v, int i, uint32_t direct) {
+  const struct mx_program *p = r->program;
+  for (int o = 0; o < p->nout; o++) {
+    if (p->out[o] != v || !(direct >> o & 1)) continue;
+    for (int k = 0; k < p->nin; k++)
+      if (r->in[k]->data == r->out[o]->data && last[k] > i) return -1;
+    return o;
+  }
+  return -1;
+}
+
+struct registers {
+  int8_t last[VALUES], reg[VALUES], spare[VALUES];
+  int nspare;
+};
+
+/* Operands of instruction i that are read for the last time give their registers back: before the result takes one, those
+ * of its element size (it may be computed over them); after it, the others (size 0: any). */
+static void give_back(struct registers *g, const struct mx_program *p, int i, size_t size) {
+  for (int k = 0; k < p->code[i].nsrc; k++) {
+    int u = p->code[i].src[k];
+    if (g->last[u] != i || g->reg[u] < 0) continue;
+    if (size && mx_dtype_size(mx_program_value_dtype(p, u)) != size) continue;
+    g->spare[g->nspare++] = g->reg[u];
+    g->reg[u] = -1;
+  }
+}
+
+static size_t prepare_inputs(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, struct registers *g) {
+  size_t widest = 1;
+  for (int k = 0; k < vm->p->nin; k++) {
+    vm->in_place[k] = place_input(vm, s, k);
+    vm->in_data[k] = r->in[k]->data;
+    vm->in_size[k] = mx_dtype_size((enum mx_dtype)vm->p->in_dtype[k]);
+    if (vm->in_size[k] > widest) widest = vm->in_size[k];
+    g->reg[k] = -1;
+    if (vm->in_place[k] == VM_CONTIGUOUS) continue;
+    vm->in_reg[k] = (int8_t)vm->nregs++;
+    if (vm->in_place[k] == VM_STRIDED) g->reg[k] = vm->in_reg[k]; /* free again after its last use; the others are kept */
+  }
+  return widest;
+}
+
+int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct) {
+  const struct mx_program *p = vm->p = r->program;
+  const struct cpu_tile_table *table = cpu_tile_table();
+  struct registers g;
+  g.nspare = 0;
+  vm->nregs = 0;
+  vm->mode = mode;
+  memset(g.last, -1, (size_t)(p->nin + p->ninstr));
+  for (int i = 0; i < p->ninstr; i++)
+    for (int k = 0; k < p->code[i].nsrc; k++) g.last[p->code[i].src[k]] = (int8_t)i;
+  for (int o = 0; o < p->nout; o++) g.last[p->out[o]] = MX_PROGRAM_INSTRS; /* stored at the end */
+  size_t widest = prepare_inputs(vm, r, s, &g);
+  for (int i = 0; i < p->ninstr; i++) {
+    const struct mx_instr *in = &p->code[i];
+    int v = p->nin + i;
+    size_t size = mx_dtype_size((enum mx_dtype)in->dtype);
+    vm->code[i].fn = in->prim == MX_PRIM_astype ? table->cast[in->key][in->dtype] : table->op[in->prim][in->key];
+    if (!vm->code[i].fn)
+      return mx_fail(MX_ETYPE, "[eval] The operation number %d is not defined for %s.", in->prim, mx_dtype_name((enum mx_dtype)in->key));
+    if (size > widest) widest = size;
+    give_back(&g, p, i, size);
+    int o = direct ? direct_output(r, g.last, v, i, direct) : -1;
+    g.reg[v] = -1;
+    vm->code[i].place = o >= 0 ? VM_OUTPUT : VM_REGISTER;
+    vm->code[i].at = (int8_t)o;
+    if (o < 0) vm->code[i].at = g.reg[v] = g.nspare ? g.spare[--g.nspare] : (int8_t)vm->nregs++;
+    give_back(&g, p, i, 0);
+  }
+  size_t tile = VM_L1_BYTES / (widest * (size_t)(vm->nregs ? vm->nregs : 1)) & ~(size_t)(VM_MIN_TILE - 1);
+  vm->tile = (int)(tile < VM_MIN_TILE ? VM_MIN_TILE : tile > VM_MAX_TILE ? VM_MAX_TILE : tile);
+  vm->reg_bytes = MX_ALIGN_UP((size_t)vm->tile * widest, 64);
+  return MX_OK;
+}
