@@ -85,7 +85,7 @@ mx_node *mx_node_new(const struct mx_prim *prim, mx_array *const *in, int nin, c
   int status = MX_OK;
   for (int i = 0; i < nout && !status; i++) {
     dims += (size_t)specs[i].ndim;
-    status = mx_shape_size(prim ? prim->name : "array", specs[i].shape, specs[i].ndim, specs[i].dtype, &size[i]);
+    status = mx_shape_size(prim ? mx_prim_op(prim) : "array", specs[i].shape, specs[i].ndim, specs[i].dtype, &size[i]);
   }
   size_t head = MX_ALIGN_UP((size_t)params->head_size, 8);
   size_t bytes = sizeof(mx_node) + (size_t)nout * sizeof(mx_array) + (size_t)nin * sizeof(mx_array *) +

@@ -71,11 +71,26 @@ int mx_build_return(mx_build *b, mx_array *result, void **res_ctx) {
   return MX_OK;
 }
 
+const char *mx_prim_op(const struct mx_prim *p) {
+  static const char *const names[MX_PRIM_COUNT] = {
+#define P(id, name) [MX_PRIM_##id] = #id,
+#include "graph/prims.def"
+#undef P
+  };
+  switch (p->id) { /* where Python has another name */
+  case MX_PRIM_select: return "where";
+  case MX_PRIM_dynamic_slice: return "slice";
+  case MX_PRIM_dynamic_slice_update: return "slice_update";
+  case MX_PRIM_broadcast: return "broadcast_to";
+  default: return names[p->id];
+  }
+}
+
 int mx_apply_many(mx_build *b, const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params,
                   int nout, mx_array **out) {
   for (int i = 0; i < nout; i++) out[i] = NULL;
   for (int i = 0; i < nin && !b->status; i++)
-    if (!in[i]) b->status = mx_fail(MX_EVALUE, "[%s] Input %d is missing.", prim->name, i);
+    if (!in[i]) b->status = mx_fail(MX_EVALUE, "[%s] Input %d is missing.", mx_prim_op(prim), i);
   if (b->status) return b->status;
   struct mx_call call = {.prim = prim, .stream = b->stream, .in = in, .nin = nin, .nout = nout};
   if (params) call.p = *params;
@@ -133,7 +148,7 @@ int mx_infer_broadcast(const struct mx_call *c, struct mx_spec *out) {
     int64_t have[MX_MAX_NDIM];
     int nhave = out->ndim, n;
     memcpy(have, out->shape, (size_t)nhave * sizeof *have);
-    int status = mx_broadcast_shapes(c->prim->name, have, nhave, t->shape, t->ndim, out->shape, &n);
+    int status = mx_broadcast_shapes(mx_prim_op(c->prim), have, nhave, t->shape, t->ndim, out->shape, &n);
     if (status) return status;
     out->ndim = n;
   }

@@ -48,6 +48,8 @@ struct mx_prim {
 #define P(id, name) extern const struct mx_prim mx_prim_##id;
 #include "graph/prims.def"
 #undef P
+/* What error texts call the operation, after Python: "add" for "Add". */
+const char *mx_prim_op(const struct mx_prim *p);
 /* All rules structs by number. */
 extern const struct mx_prim *const mx_prims[MX_PRIM_COUNT];
 

@@ -3,14 +3,7 @@
 
 #include <string.h>
 
-const char *mx_op_name(const struct mx_call *c) {
-  static const char *const names[MX_PRIM_COUNT] = {
-#define P(id, name) [MX_PRIM_##id] = #id,
-#include "graph/prims.def"
-#undef P
-  };
-  return names[c->prim->id];
-}
+const char *mx_op_name(const struct mx_call *c) { return mx_prim_op(c->prim); }
 
 int mx_infer_inputs(const struct mx_call *c, int nin, int nints, int head_size) {
   if (c->nin != nin)

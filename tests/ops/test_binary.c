@@ -9,7 +9,8 @@ TEST(dtypes_are_promoted_and_shapes_broadcast) {
   EXPECT(mx_divide(b, A("int32 (2,): 1 3"), A("int32 (2,): 2 0")), "float32 (2,): 0.5 inf");
   EXPECT(mx_add(b, A("float32 (0,3)"), A("float32 (3,): 1 2 3")), "float32 (0,3):");
   EXPECT(mx_equal(b, A("int32 (2,): 1 2"), A("float32 (): 2")), "bool (2,): false true");
-  EXPECT_ERROR(mx_add(b, A("float32 (2,3): 1 1 1 1 1 1"), A("float32 (4,): 1 1 1 1")), MX_EVALUE, "Shapes (2,3) and (4,) cannot be broadcast.");
+  EXPECT_ERROR(mx_add(b, A("float32 (2,3): 1 1 1 1 1 1"), A("float32 (4,): 1 1 1 1")), MX_EVALUE,
+               "[add] Shapes (2,3) and (4,) cannot be broadcast.");
   END;
 }
 
