@@ -9,7 +9,7 @@
 #include <complex.h>
 #include <string.h>
 
-enum { BLOCK = CPU_REDUCE_BLOCK, COLUMNS = 64, GRAIN = 1 << 14 };
+enum { BLOCK = CPU_REDUCE_BLOCK, COLUMNS = 512, GRAIN = 1 << 14 };
 
 struct arg {
   const struct mx_tensor *in;
@@ -73,7 +73,7 @@ static int64_t find(const struct arg *g, int64_t n, const char *src, const char 
   if (nan) {
     g->differ(n, flag, src, src, NULL);
   } else {
-    for (int64_t i = 0; i < n; i++) memcpy(same + (size_t)i * g->acc_size, value, g->acc_size);
+    cpu_splat(g->acc_size, n, same, value);
     g->equal(n, flag, src, same, NULL);
   }
   const uint8_t *hit = memchr(flag, 1, (size_t)n);

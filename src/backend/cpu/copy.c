@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16 };
+enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, AHEAD = 12 };
 
 static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 
@@ -46,9 +46,27 @@ void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const 
 #undef STORE
 }
 
+void cpu_splat(size_t size, int64_t n, void *dst, const void *src) {
+#define SPLAT(bits)                                                                                           \
+  {                                                                                                           \
+    uint##bits##_t x, *d = dst;                                                             \
+    memcpy(&x, src, sizeof x);                                                                                \
+    for (int64_t i = 0; i < n; i++) d[i] = x;                                                                 \
+    return;                                                                                                   \
+  }
+  switch (size) {
+  case 1: SPLAT(8)
+  case 2: SPLAT(16)
+  case 4: SPLAT(32)
+  default: SPLAT(64)
+  }
+#undef SPLAT
+}
+
 /* One run of n elements, strided to strided. */
 static void run(size_t size, int64_t n, char *dst, int64_t d, const char *src, int64_t s) {
   if (d == 1 && s == 1) memcpy(dst, src, (size_t)n * size);
+  else if (d == 1 && s == 0) cpu_splat(size, n, dst, src);
   else if (d == 1) cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, s);
   else if (s == 1) cpu_store_strided(size, n, dst, d, src);
   else {
@@ -163,9 +181,15 @@ void cpu_turn(size_t size, int64_t rows, int64_t cols, void *dst, int64_t to, co
   case 8: TURN(64, 0, 0) return;
   default: break;
   }
-  for (int64_t j = 0; j < cols4; j += 4)
+  for (int64_t j = 0; j < cols4; j += 4) {
+    for (int64_t k = j + AHEAD; k < j + AHEAD + 4; k++) { /* too far apart for the hardware to foresee */
+      const char *line = (const char *)src + 4 * k * from;
+      __builtin_prefetch(line);
+      if (rows > 16) __builtin_prefetch(line + 64);
+    }
     for (int64_t i = 0; i < rows4; i += 4)
       turn_four((char *)dst + 4 * (i * to + j), to, (const char *)src + 4 * (j * from + i), from);
+  }
   TURN(32, j < cols4 ? rows4 : 0, 0)
 #undef TURN
 }

@@ -27,6 +27,8 @@ struct mx_tensor cpu_part(const struct mx_tensor *of, int64_t *shape, int64_t *s
 /* d[i * step] = s[i] and the like by element size. */
 void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const void *src);
 
+/* dst[i] = the one element at src. */
+void cpu_splat(size_t size, int64_t n, void *dst, const void *src);
 /* A transpose: dst[i * to + j] = src[j * from + i] for i < rows, j < cols. */
 void cpu_turn(size_t size, int64_t rows, int64_t cols, void *dst, int64_t to, const void *src, int64_t from);
 

@@ -24,7 +24,7 @@ struct splat {
   _Alignas(64) char of[BLOCK * 8];
 };
 static void splat(const struct rows *r, struct splat *s, const void *value, int64_t n) {
-  for (int64_t i = 0; i < n; i++) memcpy(s->of + (size_t)i * r->acc_size, value, r->acc_size);
+  cpu_splat(r->acc_size, n, s->of, value);
 }
 
 /* n elements from `at` on as accumulators: where they stand, or in held. */

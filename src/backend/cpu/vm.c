@@ -13,6 +13,7 @@ enum {
   PARALLEL_ELEMENTS = 1 << 15,
   LONG_ROW = 256,      /* from here on a tile is a piece of one row */
   BLOCK_ROWS = 32,     /* of a block; the input that runs along them is read 32 elements at a time */
+  BAND = 4,
   BLOCK_ELEMENTS = 4096, /* from here on blocks pay */
 };
 
@@ -72,8 +73,12 @@ static void map_planes(void *ctx, int64_t begin, int64_t end) {
   struct vm_worker w;
   vm_worker_begin(&w, m->vm, regs);
   for (int64_t t = begin; t < end; t++) {
-    int64_t col = t % m->items1 * m->cols, rest = t / m->items1, row = rest % m->items0 * m->rows;
-    int64_t base[MX_PROGRAM_INPUTS], to = col, outer = rest / m->items0;
+    /* Down a band of few tiles: the lines that an input is read in one below the other are soon read on. */
+    int64_t outer = t / (m->items0 * m->items1), rest = t % (m->items0 * m->items1), band = rest / (m->items0 * BAND);
+    int64_t left = m->items1 - band * BAND, across = left < BAND ? left : BAND;
+    rest -= band * BAND * m->items0;
+    int64_t row = rest / across * m->rows, col = (band * BAND + rest % across) * m->cols;
+    int64_t base[MX_PROGRAM_INPUTS], to = col;
     int64_t cols = s->shape[q] - col < m->cols ? s->shape[q] - col : m->cols, rows = 1;
     for (int k = 0; k < p->nin; k++) base[k] = col * s->strides[k][q];
     if (r < q) {

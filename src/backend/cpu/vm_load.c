@@ -7,23 +7,6 @@
 
 static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 
-static void splat(char *dst, const char *src, size_t size, int64_t n) {
-#define SPLAT(bits)                                                                                           \
-  {                                                                                                           \
-    uint##bits##_t x, *d = (uint##bits##_t *)dst;                                                             \
-    memcpy(&x, src, sizeof x);                                                                                \
-    for (int64_t i = 0; i < n; i++) d[i] = x;                                                                 \
-    return;                                                                                                   \
-  }
-  switch (size) {
-  case 1: SPLAT(8)
-  case 2: SPLAT(16)
-  case 4: SPLAT(32)
-  default: SPLAT(64)
-  }
-#undef SPLAT
-}
-
 /* rows x cols elements, row stride sr, column stride sc, into a contiguous run: for short rows, with no call for each. */
 static void load_short(char *dst, const char *src, size_t size, int64_t rows, int64_t cols, int64_t sr, int64_t sc) {
 #define SHORT(bits)                                                                                           \
@@ -45,7 +28,7 @@ static void load_short(char *dst, const char *src, size_t size, int64_t rows, in
 
 static void load_run(char *dst, const char *src, size_t size, int64_t n, int64_t step) {
   if (step == 1) memcpy(dst, src, (size_t)n * size);
-  else if (step == 0) splat(dst, src, size, n);
+  else if (step == 0) cpu_splat(size, n, dst, src);
   else cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, step);
 }
 
@@ -112,7 +95,7 @@ void vm_load_linear(struct vm_worker *w, const struct vm_space *s, const int64_t
     char *reg = register_of(w, k);
     w->value[k] = reg;
     if (vm->in_place[k] == VM_SCALAR) {
-      if (!is_kept(w, k, data, 0, n)) splat(reg, data, vm->in_size[k], n);
+      if (!is_kept(w, k, data, 0, n)) cpu_splat(vm->in_size[k], n, reg, data);
     } else if (vm->in_place[k] == VM_PERIODIC) {
       if (!is_kept(w, k, data, start % vm->period[k], n)) load(reg, data, vm->in_size[k], s, s->strides[k], start, n);
     } else {
@@ -133,7 +116,7 @@ void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t 
     char *reg = register_of(w, k);
     w->value[k] = reg;
     if (vm->in_place[k] == VM_SCALAR) {
-      if (!is_kept(w, k, data, 0, rows * cols)) splat(reg, data, size, rows * cols);
+      if (!is_kept(w, k, data, 0, rows * cols)) cpu_splat(size, rows * cols, reg, data);
       continue;
     }
     int64_t sc = s->strides[k][s->ndim - 1], sr = rows > 1 ? s->strides[k][s->ndim - 2] : 0;
