@@ -62,3 +62,21 @@ TEST(rules_refuse_calls_that_no_builder_makes) {
   EXPECT_ERROR(mx_apply1(b, &mx_prim_argreduce, x), MX_EVALUE, "[argreduce]");
   END;
 }
+
+TEST_TORTURE(builders_of_every_family_survive_a_failing_allocation) {
+  BEGIN;
+  int64_t shape[2] = {2, 3}, two = 2, one = 1;
+  int axis = 0, last = -1;
+  mx_array *x = mx_full(b, shape, 2, mx_scalar(b, 2, MX_FLOAT32), MX_FLOAT32), *parts[3];
+  mx_array *at = mx_arange(b, 0, 2, 1, MX_INT32), *key = mx_random_key(b, 1);
+  mx_split(b, x, 3, 1, parts);
+  mx_array *joined = mx_concatenate(b, parts, 3, 1), *stacked = mx_stack(b, parts, 3, 0);
+  mx_array *padded = mx_pad(b, x, &axis, 1, &two, &one, mx_scalar(b, 0, MX_FLOAT32), MX_PAD_REFLECT);
+  mx_array *taken = mx_take(b, padded, at, &axis), *put = mx_scatter(b, x, &at, 1, mx_expand_dims(b, taken, (int[]){1}, 1), &axis, 1);
+  mx_array *all[] = {joined, stacked, put, mx_median(b, x, NULL, 0, false), mx_softmax(b, x, &axis, 1, false), mx_sort(b, x, &last),
+                     mx_matmul(b, x, mx_transpose(b, x, NULL, 0)), mx_random_normal(b, shape, 2, MX_FLOAT32, NULL, NULL, key),
+                     mx_random_categorical(b, x, -1, NULL, 0, 4, key), mx_diagonal(b, x, 0, 0, 1), mx_linspace(b, 0, 1, 5, MX_FLOAT32)};
+  for (int i = 0; i < MX_COUNT(all); i++) CHECK(b->status || all[i] != NULL);
+  CHECK(!b->status || test_injecting());
+  END;
+}
