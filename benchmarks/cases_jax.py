@@ -4,7 +4,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from data import M16, SIDE, digits, digits_layers, floats, indices
+from data import M16, SIDE, digits, digits_setting, floats, indices
 
 
 def array(*shape, seed=0, dtype=jnp.float32):
@@ -90,56 +90,68 @@ def normal():
     return lambda: draw(next(keys)).block_until_ready()
 
 
-def stepper(sizes, rate):
+def stepper(sizes, rate, dropout=0.0):
     key = jax.random.key(0)
     weights = [(jax.random.normal(jax.random.fold_in(key, i), (n, m)) / math.sqrt(n), jnp.zeros(m))
                for i, (n, m) in enumerate(zip(sizes, sizes[1:]))]
     zeros = jax.tree.map(jnp.zeros_like, weights)
 
-    def loss(w, x, y):
-        for i, (a, b) in enumerate(w):
-            x = x @ a + b
-            x = jax.nn.relu(x) if i + 1 < len(w) else x
-        return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1).mean()
+    def network(w, x, key=None):
+        for i, (a, b) in enumerate(w[:-1]):
+            x = jax.nn.relu(x @ a + b)
+            if dropout and key is not None:
+                keep = jax.random.bernoulli(jax.random.fold_in(key, i), 1 - dropout, x.shape)
+                x = jnp.where(keep, x / (1 - dropout), 0)
+        return x @ w[-1][0] + w[-1][1]
+
+    def loss_of(w, x, y, key):
+        logits = network(w, x, key)
+        loss = -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1).mean()
+        return loss, (logits.argmax(axis=1) == y).mean()
 
     @jax.jit
     def step(state, x, y):
-        w, m, v, t = state
-        value, g = jax.value_and_grad(loss)(w, x, y)
+        w, m, v, t, key = state
+        key, use = jax.random.split(key)
+        value, g = jax.value_and_grad(loss_of, has_aux=True)(w, x, y, use)
         t = t + 1
         m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
         v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
         scale = rate * jnp.sqrt(1 - 0.999**t) / (1 - 0.9**t)
         w = jax.tree.map(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + 1e-8), w, m, v)
-        return value, (w, m, v, t)
+        return value, (w, m, v, t, key)
 
-    return step, (weights, zeros, zeros, jnp.float32(0))
+    return network, step, (weights, zeros, zeros, jnp.float32(0), key)
 
 
 def mlp():
-    step, state = stepper([784, 512, 512, 10], 1e-3)
+    _, step, state = stepper([784, 512, 512, 10], 1e-3)
     x, y = array(256, 784), jnp.asarray(indices(256, 10))
     held = [state]
 
     def run():
-        value, held[0] = step(held[0], x, y)
+        _, held[0] = step(held[0], x, y)
         jax.block_until_ready(held[0])
 
     return run
 
 
 def digits_training():
-    x, y = (jnp.asarray(a) for a in digits())
-    sizes, batch, epochs, rate = digits_layers()
-    step, state = stepper(sizes, rate)
-    orders = [jax.random.permutation(jax.random.key(e), len(y)) for e in range(epochs)]
-    held = [state]
+    x, y, test_x, test_y = (jnp.asarray(a) for a in digits())
+    sizes, batch, epochs, rate, dropout = digits_setting()
+    network, step, state = stepper(sizes, rate, dropout)
+    judge = jax.jit(lambda w: (network(w, test_x).argmax(axis=1) == test_y).mean())
+    held, key = [state], jax.random.key(1)
 
     def run():
-        for order in orders:
-            for i in range(0, len(y) - batch + 1, batch):
-                pick = order[i : i + batch]
-                value, held[0] = step(held[0], x[pick], y[pick])
-        jax.block_until_ready(held[0])
+        for epoch in range(epochs):
+            order = jax.random.permutation(jax.random.fold_in(key, epoch), len(y))
+            seen = []
+            for b in range(len(y) // batch):
+                rows = order[b * batch : (b + 1) * batch]
+                value, held[0] = step(held[0], x[rows], y[rows])
+                seen.append(value)
+            jnp.stack([loss for loss, _ in seen]).mean().item()
+            judge(held[0][0]).item()
 
     return run

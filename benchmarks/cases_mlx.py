@@ -6,7 +6,7 @@ import mlx.nn as nn
 import mlx.optimizers as optim
 import numpy as np
 
-from data import M16, SIDE, digits, digits_layers, floats, indices
+from data import M16, SIDE, digits, digits_setting, floats, indices
 
 mx.set_default_device(mx.cpu)
 
@@ -124,32 +124,42 @@ def normal():
     return lambda: mx.eval(mx.random.normal((M16,)))
 
 
-def network(sizes):
-    layers = []
-    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
-        layers += [nn.Linear(n, m)] + ([nn.ReLU()] if i + 2 < len(sizes) else [])
-    return nn.Sequential(*layers)
+class Network(nn.Module):
+    def __init__(self, sizes, dropout):
+        super().__init__()
+        self.layers = [nn.Linear(n, m) for n, m in zip(sizes, sizes[1:])]
+        self.dropout = nn.Dropout(dropout)
+
+    def __call__(self, x):
+        for layer in self.layers[:-1]:
+            x = self.dropout(nn.relu(layer(x)))
+        return self.layers[-1](x)
 
 
-def stepper(sizes, rate):
-    """The compiled training step that the digits example uses."""
-    model = network(sizes)
+def stepper(sizes, rate, dropout=0.0):
+    """The compiled training step of examples/digits: (model, step, state)."""
+    model = Network(sizes, dropout)
     optimizer = optim.Adam(learning_rate=rate)
     mx.eval(model.parameters())
     optimizer.init(model.trainable_parameters())
-    state = [model.state, optimizer.state]
-    both = nn.value_and_grad(model, lambda x, y: nn.losses.cross_entropy(model(x), y, reduction="mean"))
+    state = [model.state, optimizer.state, mx.random.state]
+
+    def loss_of(x, y):
+        logits = model(x)
+        return nn.losses.cross_entropy(logits, y, reduction="mean"), mx.mean(mx.argmax(logits, axis=1) == y)
+
+    both = nn.value_and_grad(model, loss_of)
 
     def step(x, y):
-        loss, grads = both(x, y)
+        (loss, right), grads = both(x, y)
         optimizer.update(model, grads)
-        return loss
+        return loss, right
 
-    return mx.compile(step, inputs=state, outputs=state), state
+    return model, mx.compile(step, inputs=state, outputs=state), state
 
 
 def mlp():
-    step, state = stepper([784, 512, 512, 10], 1e-3)
+    _, step, state = stepper([784, 512, 512, 10], 1e-3)
     x, y = array(256, 784), mx.array(indices(256, 10))
 
     def run():
@@ -159,18 +169,22 @@ def mlp():
 
 
 def digits_training():
-    x, y = digits()
-    x, y = mx.array(x), mx.array(y)
-    sizes, batch, epochs, rate = digits_layers()
-    orders = [np.random.default_rng(e).permutation(len(y)).astype(np.int32) for e in range(epochs)]
-
-    step, state = stepper(sizes, rate)
+    x, y, test_x, test_y = (mx.array(a) for a in digits())
+    sizes, batch, epochs, rate, dropout = digits_setting()
+    model, step, state = stepper(sizes, rate, dropout)
 
     def run():
-        for order in orders:
-            order = mx.array(order)
-            for i in range(0, len(y) - batch + 1, batch):
-                pick = order[i : i + batch]
-                mx.eval(step(x[pick], y[pick]), state)
+        for _ in range(epochs):
+            order = mx.random.permutation(x.shape[0])
+            seen = []
+            for b in range(x.shape[0] // batch):
+                rows = order[b * batch : (b + 1) * batch]
+                out = step(x[rows], y[rows])
+                mx.eval(state, out)
+                seen.append(out)
+            mx.mean(mx.stack([loss for loss, _ in seen])).item()
+            model.eval()
+            mx.mean(mx.argmax(model(test_x), axis=1) == test_y).item()
+            model.train()
 
     return run

@@ -3,7 +3,7 @@ import math
 
 import torch
 
-from data import M16, SIDE, digits, digits_layers, floats, indices
+from data import M16, SIDE, digits, digits_setting, floats, indices
 
 torch.set_num_threads(2)
 
@@ -126,40 +126,47 @@ def normal():
     return lambda: torch.randn(M16)
 
 
-def stepper(sizes, rate):
+def stepper(sizes, rate, dropout=0.0):
     layers = []
-    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
-        layers += [torch.nn.Linear(n, m)] + ([torch.nn.ReLU()] if i + 2 < len(sizes) else [])
-    model = torch.nn.Sequential(*layers)
+    for n, m in zip(sizes[:-1], sizes[1:-1]):
+        layers += [torch.nn.Linear(n, m), torch.nn.ReLU(), torch.nn.Dropout(dropout)]
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(*sizes[-2:]))
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
 
     def step(x, y):
         optimizer.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.cross_entropy(model(x), y)
+        logits = model(x)
+        loss = torch.nn.functional.cross_entropy(logits, y)
         loss.backward()
         optimizer.step()
-        return loss.item()
+        return loss.detach(), (logits.argmax(dim=1) == y).float().mean()
 
-    return step
+    return model, step
 
 
 def mlp():
-    step = stepper([784, 512, 512, 10], 1e-3)
+    _, step = stepper([784, 512, 512, 10], 1e-3)
     x, y = tensor(256, 784), torch.from_numpy(indices(256, 10)).long()
     return lambda: step(x, y)
 
 
 def digits_training():
-    x, y = digits()
-    x, y = torch.from_numpy(x), torch.from_numpy(y).long()
-    sizes, batch, epochs, rate = digits_layers()
-    step = stepper(sizes, rate)
-    orders = [torch.randperm(len(y), generator=torch.Generator().manual_seed(e)) for e in range(epochs)]
+    x, y, test_x, test_y = (torch.from_numpy(a) for a in digits())
+    y, test_y = y.long(), test_y.long()
+    sizes, batch, epochs, rate, dropout = digits_setting()
+    model, step = stepper(sizes, rate, dropout)
 
     def run():
-        for order in orders:
-            for i in range(0, len(y) - batch + 1, batch):
-                pick = order[i : i + batch]
-                step(x[pick], y[pick])
+        for _ in range(epochs):
+            order = torch.randperm(len(y))
+            seen = []
+            for b in range(len(y) // batch):
+                rows = order[b * batch : (b + 1) * batch]
+                seen.append(step(x[rows], y[rows]))
+            torch.stack([loss for loss, _ in seen]).mean().item()
+            model.eval()
+            with torch.no_grad():
+                (model(test_x).argmax(dim=1) == test_y).float().mean().item()
+            model.train()
 
     return run

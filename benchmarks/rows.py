@@ -36,5 +36,5 @@ ROWS = [
     Row("transpose", "transpose copy, 4096² f32", moves=(SIDE * SIDE * 4, SIDE * SIDE * 4), goal=("probe", 2.0)),
     Row("normal", "random normal, 16M f32", moves=(0, M16 * 4), goal=("torch", 1.0)),
     Row("mlp", "MLP training step, batch 256, Adam", flops=6 * 256 * (784 * 512 + 512 * 512 + 512 * 10), goal=("jax", 1.0)),
-    Row("digits", "digits training, 10 epochs", goal=("torch", 0.5)),
+    Row("digits", "examples/digits, ten epochs", goal=("torch", 0.5)),
 ]
