@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = CPU_REDUCE_BLOCK, GRAIN = 1 << 14 };
+enum { BLOCK = CPU_REDUCE_BLOCK, GRAIN = 1 << 14, KEPT = 4096 };
 
 struct rows {
   const struct mx_tensor *in, *out;
@@ -76,10 +76,16 @@ static void row_exp(const struct rows *r, int64_t row, const struct splat *max, 
   struct tree tree = {0};
   for (int64_t at = 0; at < r->width; at += BLOCK) {
     int64_t n = r->width - at < BLOCK ? r->width - at : BLOCK;
-    char *to = keep ? keep + (size_t)at * r->acc_size : held, block[8];
-    r->subtract(n, to, load(r, row, at, n, held), max->of, NULL);
-    r->exp(n, to, to, NULL, NULL);
-    cpu_tile_table()->reduce_block[CPU_SUM][r->acc](n, block, to);
+    char *to = keep ? keep + (size_t)at * r->acc_size : held;
+    _Alignas(8) char block[8];
+    const char *x = load(r, row, at, n, held);
+    if (r->acc == MX_FLOAT32) {
+      cpu_tile_table()->exp_sum(n, (float *)to, (const float *)x, *(const float *)max->of, (float *)block);
+    } else {
+      r->subtract(n, to, x, max->of, NULL);
+      r->exp(n, to, to, NULL, NULL);
+      cpu_tile_table()->reduce_block[CPU_SUM][r->acc](n, block, to);
+    }
     tree_add(r, &tree, block);
   }
   tree_end(r, &tree, sum);
@@ -87,15 +93,16 @@ static void row_exp(const struct rows *r, int64_t row, const struct splat *max, 
 
 static void softmax_rows(void *ctx, int64_t begin, int64_t end) {
   const struct rows *r = ctx;
-  _Alignas(64) char held[BLOCK * 8];
+  _Alignas(64) char held[BLOCK * 8], keep[KEPT * 4];
   struct splat s;
   int64_t most = r->width < BLOCK ? r->width : BLOCK;
   for (int64_t row = begin; row < end; row++) {
     char value[8], *out = (char *)r->out->data + row * r->width * (int64_t)r->size;
     row_max(r, row, value, held);
     splat(r, &s, value, most);
-    /* Halves have no room for exponentials in the output: they are computed twice. */
-    row_exp(r, row, &s, value, r->widen ? NULL : out, held);
+    /* Halves have no room for exponentials in the output: in long rows they are computed twice. */
+    bool kept = r->width <= KEPT;
+    row_exp(r, row, &s, value, !r->widen ? out : kept ? keep : NULL, held);
     struct splat sum;
     splat(r, &sum, value, most);
     for (int64_t at = 0; at < r->width; at += BLOCK) {
@@ -105,9 +112,10 @@ static void softmax_rows(void *ctx, int64_t begin, int64_t end) {
         r->divide(n, to, to, sum.of, NULL);
         continue;
       }
-      r->subtract(n, held, load(r, row, at, n, held), s.of, NULL);
-      r->exp(n, held, held, NULL, NULL);
-      r->divide(n, held, held, sum.of, NULL);
+      float unused;
+      const char *e = kept ? keep + (size_t)at * 4 : held;
+      if (!kept) cpu_tile_table()->exp_sum(n, (float *)held, (const float *)load(r, row, at, n, held), *(const float *)s.of, &unused);
+      r->divide(n, held, e, sum.of, NULL);
       r->narrow(n, to, held, NULL, NULL);
     }
   }

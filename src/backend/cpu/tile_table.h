@@ -31,6 +31,8 @@ struct cpu_tile_table {
   void (*reduce_fold[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
   /* x[i], y[i] = Threefry-2x32-20 of key (k0, k1) and counter (c0 + i, c1 + i). */
   void (*threefry)(int64_t n, uint32_t *x, uint32_t *y, uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1);
+  /* dst[i] = e^(src[i] - max), n <= CPU_REDUCE_BLOCK; *sum = their sum, as reduce_block gives it. dst may be src. */
+  void (*exp_sum)(int64_t n, float *dst, const float *src, float max, float *sum);
 };
 
 /* The widest table this CPU and MLX_CPU_ISA allow; chosen once. */
