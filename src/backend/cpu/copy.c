@@ -194,9 +194,9 @@ void cpu_turn(size_t size, int64_t rows, int64_t cols, void *dst, int64_t to, co
 #undef TURN
 }
 
-/* In blocks of 32 by 32 elements, so that lines of either side are read and written whole, turned in L1. */
+/* In blocks of 64 by 64 elements, so that lines of either side are read and written whole, turned in L1. */
 static void turn_plane(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {
-  enum { SIDE = 32 };
+  enum { SIDE = 64 };
   int64_t size = (int64_t)c->size, d0 = c->d[c->ndim - 2], s1 = c->s[c->ndim - 1];
   _Alignas(64) char block[SIDE * SIDE * 8];
   for (int64_t i0 = 0; i0 < n0; i0 += SIDE)
@@ -206,6 +206,7 @@ static void turn_plane(const struct copy *c, int64_t n0, int64_t n1, char *to, c
       for (int64_t i = 0; i < m0; i++) {
         char *row = to + ((i0 + i) * d0 + i1) * size;
         if (c->stream) cpu_stream_copy(row, block + i * SIDE * size, (size_t)(m1 * size));
+        else if (m1 * size == 256) memcpy(row, block + i * SIDE * size, 256); /* no call */
         else memcpy(row, block + i * SIDE * size, (size_t)(m1 * size));
       }
     }
