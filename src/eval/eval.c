@@ -208,8 +208,8 @@ static void step_publish(struct mx_step *s, bool stolen) {
     else if (is_output(s, n)) mx_node_detach(n);
     /* A member without data of its own: whoever still has it can compute it again. */
     node_settle(n, is_output(s, n) ? MX_DONE : MX_LAZY);
-    mx_node_unref(n);
   }
+  for (int m = 0; m < s->nnodes; m++) mx_node_unref(s->nodes[m]); /* last: s->out points into them */
 }
 
 static int step_run(struct mx_step *s) {
