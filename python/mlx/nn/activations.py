@@ -157,22 +157,6 @@ def _layer(name, fn, doc):
     return type(name, (Module,), {"__call__": call, "__doc__": doc, "__module__": __name__})
 
 
-def _parametric(name, fn, parameter, default):
-    def init(self, value=default):
-        Module.__init__(self)
-        object.__setattr__(self, "_value", value)
-
-    def call(self, x):
-        return fn(x, **{parameter: self._value})
-
-    def new_init(self, *args, **kwargs):
-        if kwargs:
-            args = (kwargs.pop(parameter),)
-        init(self, *args)
-
-    return type(name, (Module,), {"__init__": new_init, "__call__": call, "__doc__": fn.__doc__, "__module__": __name__})
-
-
 Sigmoid = _layer("Sigmoid", sigmoid, sigmoid.__doc__)
 Tanh = _layer("Tanh", tanh, tanh.__doc__)
 ReLU = _layer("ReLU", relu, relu.__doc__)
@@ -189,13 +173,83 @@ LogSoftmax = _layer("LogSoftmax", log_softmax, log_softmax.__doc__)
 Softmax = _layer("Softmax", softmax, softmax.__doc__)
 Softmin = _layer("Softmin", softmin, softmin.__doc__)
 HardTanh = _layer("HardTanh", hard_tanh, hard_tanh.__doc__)
-HardShrink = _layer("HardShrink", hard_shrink, hard_shrink.__doc__)
-LeakyReLU = _parametric("LeakyReLU", leaky_relu, "negative_slope", 0.01)
-ELU = _parametric("ELU", elu, "alpha", 1.0)
-CELU = _parametric("CELU", celu, "alpha", 1.0)
-Softshrink = _parametric("Softshrink", softshrink, "lambd", 0.5)
-Step = _parametric("Step", step, "threshold", 0.0)
-GLU = _parametric("GLU", glu, "axis", -1)
+
+
+class LeakyReLU(Module):
+    """leaky_relu, as a layer."""
+
+    def __init__(self, negative_slope=0.01):
+        super().__init__()
+        self._negative_slope = negative_slope
+
+    def __call__(self, x):
+        return leaky_relu(x, self._negative_slope)
+
+
+class ELU(Module):
+    """elu, as a layer."""
+
+    def __init__(self, alpha=1.0):
+        super().__init__()
+        self._alpha = alpha
+
+    def __call__(self, x):
+        return elu(x, self._alpha)
+
+
+class CELU(Module):
+    """celu, as a layer."""
+
+    def __init__(self, alpha=1.0):
+        super().__init__()
+        self._alpha = alpha
+
+    def __call__(self, x):
+        return celu(x, self._alpha)
+
+
+class Softshrink(Module):
+    """softshrink, as a layer."""
+
+    def __init__(self, lambd=0.5):
+        super().__init__()
+        self._lambd = lambd
+
+    def __call__(self, x):
+        return softshrink(x, self._lambd)
+
+
+class HardShrink(Module):
+    """hard_shrink, as a layer."""
+
+    def __init__(self, lambd=0.5):
+        super().__init__()
+        self._lambd = lambd
+
+    def __call__(self, x):
+        return hard_shrink(x, self._lambd)
+
+
+class Step(Module):
+    """step, as a layer."""
+
+    def __init__(self, threshold=0.0):
+        super().__init__()
+        self._threshold = threshold
+
+    def __call__(self, x):
+        return step(x, self._threshold)
+
+
+class GLU(Module):
+    """glu, as a layer."""
+
+    def __init__(self, axis=-1):
+        super().__init__()
+        self._axis = axis
+
+    def __call__(self, x):
+        return glu(x, self._axis)
 
 
 class GELU(Module):

@@ -5,7 +5,7 @@ import math
 import mlx.core as mx
 
 __all__ = ["cross_entropy", "binary_cross_entropy", "l1_loss", "mse_loss", "nll_loss", "kl_div_loss", "smooth_l1_loss", "huber_loss",
-           "hinge_loss", "log_cosh_loss"]
+           "hinge_loss", "log_cosh_loss", "gaussian_nll_loss", "triplet_loss", "cosine_similarity_loss", "margin_ranking_loss"]
 
 
 def _reduce(loss, reduction):
@@ -108,3 +108,36 @@ def log_cosh_loss(inputs, targets, reduction="none"):
     """log(cosh(inputs - targets)) = logaddexp(d, -d) - log 2."""
     d = inputs - targets
     return _reduce(mx.logaddexp(d, -d) - math.log(2), reduction)
+
+
+def gaussian_nll_loss(inputs, targets, vars, full=False, eps=1e-6, reduction="mean"):
+    """(log v + (inputs - targets)² / v) / 2 with v = max(vars, eps); full adds log(2π) / 2."""
+    _same_shape(inputs, targets, "Inputs")
+    _same_shape(inputs, vars, "Inputs")
+    v = mx.maximum(vars, eps)
+    loss = 0.5 * (mx.log(v) + mx.square(targets - inputs) / v)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return _reduce(loss, reduction)
+
+
+def triplet_loss(anchors, positives, negatives, axis=-1, p=2, margin=1.0, eps=1e-6, reduction="none"):
+    """max(d(anchor, positive) - d(anchor, negative) + margin, 0), d = √(sum |x - y|^p + eps)."""
+
+    def distance(other):
+        return mx.sqrt(mx.power(anchors - other, p).sum(axis) + eps)
+
+    return _reduce(mx.maximum(distance(positives) - distance(negatives) + margin, 0), reduction)
+
+
+def cosine_similarity_loss(x1, x2, axis=1, eps=1e-8, reduction="none"):
+    """x1 · x2 / max(|x1| |x2|, eps) along the axis."""
+    n1, n2 = mx.sqrt(mx.sum(mx.square(x1), axis=axis)), mx.sqrt(mx.sum(mx.square(x2), axis=axis))
+    return _reduce(mx.sum(x1 * x2, axis=axis) / mx.maximum(n1 * n2, eps), reduction)
+
+
+def margin_ranking_loss(inputs1, inputs2, targets, margin=0.0, reduction="none"):
+    """max(0, -targets · (inputs1 - inputs2) + margin), targets -1 or 1."""
+    if not inputs1.shape == inputs2.shape == targets.shape:
+        raise ValueError(f"The shapes of the arguments do not match: {inputs1.shape}, {inputs2.shape}, {targets.shape}.")
+    return _reduce(mx.maximum(0, -targets * (inputs1 - inputs2) + margin), reduction)
