@@ -271,7 +271,7 @@ static double complex complex_value(enum mx_prim_id op, double complex a, double
   case MX_PRIM_log: return clog(a);
   case MX_PRIM_log2: return clog(a) / 0.693147180559945309417;
   case MX_PRIM_log10: return clog(a) / 2.302585092994045684;
-  case MX_PRIM_log1p: return clog(1 + a);
+  case MX_PRIM_log1p: return clog(CMPLX(1 + creal(a), cimag(a)));
   case MX_PRIM_sin: return csin(a);
   case MX_PRIM_cos: return ccos(a);
   case MX_PRIM_tan: return ctan(a);
