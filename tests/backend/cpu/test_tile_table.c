@@ -256,6 +256,14 @@ static int complex_truth(enum mx_prim_id op, float complex a, float complex b) {
   default: return -1;
   }
 }
+
+/* 1 + a by parts: the sum of a real and a complex number may lose the sign of a zero, and with it the side of a branch cut. */
+static double complex one_plus(double complex a) {
+  double parts[2] = {1 + creal(a), cimag(a)};
+  double complex z;
+  memcpy(&z, parts, sizeof z);
+  return z;
+}
 static double complex complex_value(enum mx_prim_id op, double complex a, double complex b) {
   switch (op) {
   case MX_PRIM_abs: return cabs(a);
@@ -271,7 +279,7 @@ static double complex complex_value(enum mx_prim_id op, double complex a, double
   case MX_PRIM_log: return clog(a);
   case MX_PRIM_log2: return clog(a) / 0.693147180559945309417;
   case MX_PRIM_log10: return clog(a) / 2.302585092994045684;
-  case MX_PRIM_log1p: return clog(CMPLX(1 + creal(a), cimag(a)));
+  case MX_PRIM_log1p: return clog(one_plus(a));
   case MX_PRIM_sin: return csin(a);
   case MX_PRIM_cos: return ccos(a);
   case MX_PRIM_tan: return ctan(a);
