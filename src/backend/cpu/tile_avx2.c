@@ -8,6 +8,11 @@ MX_TARGET_BEGIN("avx2,fma,f16c")
 #define TABLE cpu_tile_avx2
 #define ISA "avx2"
 #define FMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define SEL(m, a, b) ((vf)_mm256_blendv_ps((__m256)(b), (__m256)(a), (__m256)(m)))
+#define AT_MOST(limit, x) ((vf)_mm256_min_ps((__m256)(limit), (__m256)(x)))
+#define AT_LEAST(limit, x) ((vf)_mm256_max_ps((__m256)(limit), (__m256)(x)))
+#define LOAD_F16(p) ((vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
+#define STORE_F16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph((__m256)(x), _MM_FROUND_TO_NEAREST_INT))
 #include "backend/cpu/simd/kernels.inc"
 MX_TARGET_END
 #else

@@ -8,6 +8,10 @@ MX_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #define TABLE cpu_tile_avx512
 #define ISA "avx512"
 #define FMA(a, b, c) ((vf)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define AT_MOST(limit, x) ((vf)_mm512_min_ps((__m512)(limit), (__m512)(x)))
+#define AT_LEAST(limit, x) ((vf)_mm512_max_ps((__m512)(limit), (__m512)(x)))
+#define LOAD_F16(p) ((vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
+#define STORE_F16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph((__m512)(x), _MM_FROUND_TO_NEAREST_INT))
 #include "backend/cpu/simd/kernels.inc"
 MX_TARGET_END
 #else
