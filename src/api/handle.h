@@ -24,6 +24,11 @@ int api_vector_extend(mlx_vector_array *v, const struct mx_list *from);
 /* Replaces the vector in *res by the list's arrays; the list is emptied. */
 int api_vector_give(mlx_vector_array *res, struct mx_list *list_take);
 
+/* Maps, without a word to the error handler: for callers inside. */
+int api_map_put(void *map, const char *key, mx_array *a_take); /* takes a also on failure; NULL: the error that is set */
+int api_map_put_text(void *map, const char *key, const char *value);
+bool api_map_at(const void *map, size_t i, const char **key, void **value); /* the i-th pair, borrowed; false past the last */
+
 /* A closure as the transforms' function; valid while cls is. */
 struct mx_function api_function(const mlx_closure cls);
 struct mx_object *api_closure_object(void *ctx);

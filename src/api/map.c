@@ -1,5 +1,7 @@
-/* map.c: maps from strings to arrays and to strings; iteration is in the order of insertion. */
+/* map.c: maps from strings to arrays and to strings; iteration is in the order of insertion.
+ * Invariant: slots is a table of open addressing, at most half full, that holds every index of at, plus one. */
 #include "api/handle.h"
+#include "core/hash.h"
 
 #include <string.h>
 
@@ -8,8 +10,9 @@ struct pair {
   void *value; /* an array's reference, or a string's copy */
 };
 struct map {
-  size_t n, cap;
+  size_t n, cap, nslots; /* nslots: 0 or a power of two */
   struct pair *at;
+  size_t *slots;
 };
 
 static void drop_array(void *v) { mx_unref(v); }
@@ -27,12 +30,36 @@ static void map_free(struct map *m, void (*drop)(void *)) {
     drop(m->at[i].value);
   }
   mx_free(m->at);
+  mx_free(m->slots);
   mx_free(m);
 }
+/* Where key stands in the table, or the free slot where it would. Keys come from files: the map's address, which they cannot
+ * know, seeds the hash. */
+static size_t *map_slot(const struct map *m, const char *key) {
+  uint64_t i = mx_hash_bytes((uint64_t)(uintptr_t)m, key, strlen(key));
+  while (m->slots[i &= m->nslots - 1] && strcmp(m->at[m->slots[i] - 1].key, key)) i++;
+  return &m->slots[i];
+}
 static struct pair *map_find(const struct map *m, const char *key) {
-  for (size_t i = 0; m && i < m->n; i++)
-    if (!strcmp(m->at[i].key, key)) return &m->at[i];
-  return NULL;
+  size_t *slot = m && m->n ? map_slot(m, key) : NULL;
+  return slot && *slot ? &m->at[*slot - 1] : NULL;
+}
+/* Makes room for one more pair. */
+static int map_grow(struct map *m) {
+  if (m->n == m->cap) {
+    size_t cap = m->cap ? 2 * m->cap : 16;
+    struct pair *at = mx_realloc(m->at, cap * sizeof *at);
+    if (!at) return MX_EMEMORY;
+    m->at = at, m->cap = cap;
+  }
+  if (2 * (m->n + 1) <= m->nslots) return MX_OK;
+  size_t nslots = m->nslots ? 2 * m->nslots : 32;
+  size_t *slots = mx_calloc(nslots, sizeof *slots);
+  if (!slots) return MX_EMEMORY;
+  mx_free(m->slots);
+  m->slots = slots, m->nslots = nslots;
+  for (size_t i = 0; i < m->n; i++) *map_slot(m, m->at[i].key) = i + 1;
+  return MX_OK;
 }
 /* Takes value, also on failure. */
 static int map_put(struct map *m, const char *key, void *value, void (*drop)(void *)) {
@@ -43,19 +70,23 @@ static int map_put(struct map *m, const char *key, void *value, void (*drop)(voi
     p->value = value;
     return MX_OK;
   }
-  if (!status && m->n == m->cap) {
-    size_t cap = m->cap ? 2 * m->cap : 16;
-    struct pair *at = mx_realloc(m->at, cap * sizeof *at);
-    if (at) m->at = at, m->cap = cap;
-    else status = MX_EMEMORY;
-  }
+  if (!status) status = map_grow(m);
   char *copy = status ? NULL : mx_strdup(key);
-  if (!status && copy) {
+  if (copy) {
+    *map_slot(m, key) = m->n + 1;
     m->at[m->n++] = (struct pair){copy, value};
     return MX_OK;
   }
   if (value) drop(value);
-  return mx_boundary(status ? status : MX_EMEMORY);
+  return status ? status : MX_EMEMORY;
+}
+int api_map_put(void *map, const char *key, mx_array *a_take) { return map_put(map, key, a_take, drop_array); }
+int api_map_put_text(void *map, const char *key, const char *value) { return map_put(map, key, mx_strdup(value), drop_text); }
+bool api_map_at(const void *map, size_t i, const char **key, void **value) {
+  const struct map *m = map;
+  if (!m || i >= m->n) return false;
+  *key = m->at[i].key, *value = m->at[i].value;
+  return true;
 }
 static int missing(const char *key) { return mx_boundary(mx_fail(MX_EINDEX, "[map] There is no key \"%s\".", key ? key : "")); }
 
@@ -81,12 +112,13 @@ enum { MAP_END = 2 }; /* mlx-c: next returns 2 past the last */
   int mlx_map_string_to_##name##_set(mlx_map_string_to_##name *map, const mlx_map_string_to_##name src) {     \
     mlx_map_string_to_##name fresh = mlx_map_string_to_##name##_new();                                        \
     const struct map *from = src.ctx;                                                                         \
-    int status = fresh.ctx ? MX_OK : MX_EMEMORY;                                                              \
+    if (!fresh.ctx) return MX_EMEMORY;                                                                        \
+    int status = MX_OK;                                                                                       \
     for (size_t i = 0; from && i < from->n && !status; i++)                                                   \
       status = map_put(fresh.ctx, from->at[i].key, copy_##name(from->at[i].value), drop);                     \
     if (status) {                                                                                             \
       map_free(fresh.ctx, drop);                                                                              \
-      return status;                                                                                          \
+      return mx_boundary(status);                                                                                          \
     }                                                                                                         \
     map_free(map->ctx, drop);                                                                                 \
     *map = fresh;                                                                                             \
@@ -106,7 +138,7 @@ MAP(string, drop_text)
 
 int mlx_map_string_to_array_insert(mlx_map_string_to_array map, const char *key, const mlx_array value) {
   mx_array *a = api_array(value, "map");
-  return map_put(map.ctx, key, mx_ref(a), drop_array);
+  return mx_boundary(map_put(map.ctx, key, mx_ref(a), drop_array));
 }
 int mlx_map_string_to_array_get(mlx_array *value, const mlx_map_string_to_array map, const char *key) {
   struct pair *p = key ? map_find(map.ctx, key) : NULL;
@@ -122,7 +154,7 @@ int mlx_map_string_to_array_iterator_next(const char **key, mlx_array *value, ml
   return MX_OK;
 }
 int mlx_map_string_to_string_insert(mlx_map_string_to_string map, const char *key, const char *value) {
-  return map_put(map.ctx, key, mx_strdup(value ? value : ""), drop_text);
+  return mx_boundary(map_put(map.ctx, key, mx_strdup(value ? value : ""), drop_text));
 }
 int mlx_map_string_to_string_get(const char **value, const mlx_map_string_to_string map, const char *key) {
   struct pair *p = key ? map_find(map.ctx, key) : NULL;
