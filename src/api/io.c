@@ -4,6 +4,7 @@
 #include "io/formats.h"
 #include "ops/ops.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct channel {
@@ -53,18 +54,25 @@ int mlx_io_writer_free(mlx_io_writer io) {
   return MX_OK;
 }
 
-/* A reader as a source: its size is where seeking to the end arrives. */
+/* A reader as a source, from where it stands on: its size is where seeking to the end arrives. */
 static int reader_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
   struct channel *c = s->ctx;
-  c->v.read_at_offset(c->desc, to, n, (size_t)offset);
+  c->v.read_at_offset(c->desc, to, n, (size_t)(s->base + offset));
   return c->v.good(c->desc) ? MX_OK : mx_fail(MX_ERUNTIME, "[load] Reading %s failed.", s->label);
 }
 static int reader_source(struct mx_source *s, mlx_io_reader io) {
   struct channel *c = io.ctx;
-  if (!c || !c->v.is_open(c->desc) || !c->v.good(c->desc)) return mx_fail(MX_ERUNTIME, "[load] The reader is not open.");
-  c->v.seek(c->desc, 0, 2);
-  *s = (struct mx_source){.read = reader_read, .size = c->v.tell(c->desc), .label = channel_label(c), .ctx = c};
-  c->v.seek(c->desc, 0, 0);
+  if (!c) return mx_fail(MX_EVALUE, "[load] The reader handle is empty.");
+  if (!c->v.is_open || !c->v.good || !c->v.tell || !c->v.seek || !c->v.read_at_offset)
+    return mx_fail(MX_EVALUE, "[load] The reader lacks is_open, good, tell, seek or read_at_offset.");
+  if (!c->v.is_open(c->desc) || !c->v.good(c->desc)) return mx_fail(MX_ERUNTIME, "[load] The reader is not open.");
+  uint64_t base = c->v.tell(c->desc);
+  c->v.seek(c->desc, 0, SEEK_END);
+  uint64_t end = c->v.tell(c->desc);
+  c->v.seek(c->desc, (int64_t)base, SEEK_SET);
+  if (!c->v.good(c->desc) || base > end || end > INT64_MAX)
+    return mx_fail(MX_ERUNTIME, "[load] %s cannot be sought in.", channel_label(c));
+  *s = (struct mx_source){.read = reader_read, .size = end - base, .base = base, .label = channel_label(c), .ctx = c};
   return MX_OK;
 }
 static int writer_write(struct mx_sink *s, const void *from, size_t n) {
@@ -74,7 +82,9 @@ static int writer_write(struct mx_sink *s, const void *from, size_t n) {
 }
 static int writer_sink(struct mx_sink *s, mlx_io_writer io) {
   struct channel *c = io.ctx;
-  if (!c || !c->v.is_open(c->desc)) return mx_fail(MX_ERUNTIME, "[save] The writer is not open.");
+  if (!c) return mx_fail(MX_EVALUE, "[save] The writer handle is empty.");
+  if (!c->v.is_open || !c->v.good || !c->v.write) return mx_fail(MX_EVALUE, "[save] The writer lacks is_open, good or write.");
+  if (!c->v.is_open(c->desc)) return mx_fail(MX_ERUNTIME, "[save] The writer is not open.");
   *s = (struct mx_sink){.write = writer_write, .label = channel_label(c), .ctx = c};
   return MX_OK;
 }
@@ -86,17 +96,20 @@ struct maps {
   mlx_map_string_to_string texts;
 };
 static int collect_array(struct mx_collector *c, const char *name, mx_array *a) {
-  int status = mlx_map_string_to_array_insert(((struct maps *)c)->arrays, name, (mlx_array){a});
-  mx_unref(a);
-  return status;
+  return api_map_put(((struct maps *)c)->arrays.ctx, name, a);
 }
 static int collect_text(struct mx_collector *c, const char *name, const char *value) {
-  return mlx_map_string_to_string_insert(((struct maps *)c)->texts, name, value);
+  return api_map_put_text(((struct maps *)c)->texts.ctx, name, value);
 }
 static int load_maps(int status, struct mx_source *s, int (*load)(struct mx_source *, struct mx_collector *), mlx_map_string_to_array *res_0,
                      mlx_map_string_to_string *res_1) {
-  struct maps m = {{collect_array, collect_text}, mlx_map_string_to_array_new(), mlx_map_string_to_string_new()};
-  if (!status && (!m.arrays.ctx || !m.texts.ctx)) status = MX_EMEMORY;
+  if (status) return mx_boundary(status);
+  struct maps m = {{collect_array, collect_text}, mlx_map_string_to_array_new(), {NULL}};
+  if (m.arrays.ctx) m.texts = mlx_map_string_to_string_new();
+  if (!m.texts.ctx) { /* the handler was told by new */
+    mlx_map_string_to_array_free(m.arrays);
+    return MX_EMEMORY;
+  }
   if (!status) status = load(s, &m.c);
   if (!status) {
     mlx_map_string_to_array old = *res_0;
@@ -182,12 +195,9 @@ static int add_entry(struct prepared *p, const char *name, mx_array *a) {
 }
 static int prepare(const mlx_map_string_to_array map, struct prepared *p) {
   const char *key;
-  mlx_array a = mlx_array_new();
-  mlx_map_string_to_array_iterator it = mlx_map_string_to_array_iterator_new(map);
+  void *a;
   int status = map.ctx ? MX_OK : mx_fail(MX_EVALUE, "[save] The map handle is empty.");
-  while (!status && !mlx_map_string_to_array_iterator_next(&key, &a, it)) status = add_entry(p, key, a.ctx);
-  mlx_array_free(a);
-  mlx_map_string_to_array_iterator_free(it);
+  for (size_t i = 0; !status && api_map_at(map.ctx, i, &key, &a); i++) status = add_entry(p, key, a);
   return status;
 }
 
@@ -213,15 +223,16 @@ int mlx_save_writer(mlx_io_writer out_stream, const mlx_array a) {
 }
 
 static int save_tensors(struct mx_sink *s, const struct prepared *p, const mlx_map_string_to_string metadata) {
-  const char *keys[256], *values[256];
-  int64_t n = 0;
-  mlx_map_string_to_string_iterator it = mlx_map_string_to_string_iterator_new(metadata);
-  while (n < 256 && metadata.ctx && !mlx_map_string_to_string_iterator_next(&keys[n], &values[n], it)) n++;
-  const char *key, *value;
-  bool more = n == 256 && !mlx_map_string_to_string_iterator_next(&key, &value, it);
-  mlx_map_string_to_string_iterator_free(it);
-  if (more) return mx_fail(MX_EVALUE, "[save_safetensors] At most 256 metadata entries are possible.");
-  return mx_safetensors_save(s, p->e, p->n, keys, values, n);
+  const char *key;
+  void *value;
+  size_t n = 0;
+  while (api_map_at(metadata.ctx, n, &key, &value)) n++;
+  const char **keys = mx_malloc((2 * n + 1) * sizeof *keys), **values = keys + n;
+  if (!keys) return MX_EMEMORY;
+  for (size_t i = 0; i < n && api_map_at(metadata.ctx, i, &keys[i], &value); i++) values[i] = value;
+  int status = mx_safetensors_save(s, p->e, p->n, keys, values, (int64_t)n);
+  mx_free(keys);
+  return status;
 }
 int mlx_save_safetensors(const char *file, const mlx_map_string_to_array param, const mlx_map_string_to_string metadata) {
   struct prepared p = {NULL, 0};

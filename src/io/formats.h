@@ -27,5 +27,7 @@ int mx_safetensors_save(struct mx_sink *s, const struct mx_entry *e, int64_t n, 
 
 /* A new array of this shape and dtype whose data a reader fills. */
 mx_array *mx_io_array(const int64_t *shape, int ndim, enum mx_dtype dtype);
+/* What a file filled, made sound: any non-zero byte of a bool is true, and kernels count on 1. */
+void mx_io_sound(mx_array *a);
 
 #endif

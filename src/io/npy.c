@@ -46,7 +46,8 @@ static int read_dtype(const struct mx_source *s, const char *text, struct header
   if (*text != '\'' && *text != '"') return bad(s, "its descr is not a string");
   char order = text[1], d[4] = {'|', text[2], text[3], 0};
   for (int i = 0; i < MX_DTYPE_COUNT; i++) {
-    if (strncmp(descr[i] + 1, d + 1, 2) || (text[4] != '\'' && text[4] != '"')) continue;
+    if (!order || !strchr("<>=|", order)) break;
+    if (strncmp(descr[i] + 1, d + 1, 2) || text[4] != *text) continue;
     h->dtype = (enum mx_dtype)i;
     h->swap = order == '>' && mx_dtype_size(h->dtype) > 1;
     return MX_OK;
@@ -92,6 +93,7 @@ static int read_header(struct mx_source *s, struct header *h) {
   if (!status) status = read_dtype(s, d, h);
   if (!status) status = read_shape(s, shape, h);
   h->fortran = f && !strncmp(f, "True", 4);
+  if (!status && !h->fortran && strncmp(f, "False", 5)) status = bad(s, "its fortran_order is neither True nor False");
   h->data = start + length;
   mx_free(text);
   return status;
@@ -104,6 +106,11 @@ static void swap_bytes(unsigned char *p, int64_t n, size_t size) {
       p[k] = p[size - 1 - k];
       p[size - 1 - k] = t;
     }
+}
+
+void mx_io_sound(mx_array *a) {
+  if (a->t.dtype != MX_BOOL) return;
+  for (uint8_t *p = a->t.data, *end = p + a->t.size; p < end; p++) *p = *p != 0;
 }
 
 /* Fortran order: the same data is a row-major array of the reversed shape; its strides are told, no data moves. */
@@ -122,7 +129,9 @@ int mx_npy_load(struct mx_source *s, mx_array **out) {
   }
   bool complex = h.dtype == MX_COMPLEX64;
   if (h.swap) swap_bytes(a->t.data, complex ? 2 * size : size, complex ? 4 : mx_dtype_size(h.dtype));
-  for (int64_t d = 0, step = 1; h.fortran && d < h.ndim; d++) {
+  mx_io_sound(a);
+  int64_t step = 1; /* an empty array may have dimensions whose product overflows; its strides are never used */
+  for (int d = 0; h.fortran && size && d < h.ndim; d++) {
     a->t.strides[d] = step;
     step *= h.shape[d];
   }

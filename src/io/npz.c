@@ -15,7 +15,7 @@ static uint64_t get(const unsigned char *p, int n) {
   return v;
 }
 static unsigned char *set(unsigned char *p, uint64_t v, int n) {
-  for (int i = 0; i < n; i++) *p++ = (unsigned char)(v >> (8 * i));
+  for (int i = 0; i < n; i++, v >>= 8) *p++ = (unsigned char)v;
   return p;
 }
 static int bad(const struct mx_source *s, const char *what) {
@@ -133,7 +133,7 @@ static void read_extra(const unsigned char *x, size_t n, struct member *m) {
 }
 
 int mx_npz_load(struct mx_source *s, struct mx_collector *c) {
-  uint64_t at, count;
+  uint64_t at, count, packed = 0;
   int status = find_directory(s, &at, &count);
   for (uint64_t i = 0; i < count && !status; i++) {
     unsigned char h[46], extra[512];
@@ -148,6 +148,9 @@ int mx_npz_load(struct mx_source *s, struct mx_collector *c) {
     if ((status = mx_source_read(s, extra, some, at + 46 + name))) break;
     read_extra(extra, some, &m);
     at += 46 + name + more + comment;
+    /* Members that share bytes let a small archive unpack to any size. */
+    if (m.packed > s->size - packed) return bad(s, "its members overlap");
+    packed += m.packed;
     status = load_member(s, &m, c);
   }
   return status;
@@ -191,7 +194,7 @@ static size_t header(unsigned char *h, bool central, const struct member *m) {
   unsigned char *p = set(h, central ? CENTRAL : LOCAL, 4);
   if (central) p = set(p, 45, 2);
   p = set(p, 45, 2);
-  p = set(p, 0, 2);
+  p = set(p, 0x800, 2); /* the name is UTF-8 */
   p = set(p, (uint64_t)m->method, 2);
   p = set(p, 0, 2);
   p = set(p, 0x21, 2); /* 1980-01-01 */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define METADATA "__metadata__"
 enum { MAX_HEADER = 100 << 20 }; /* the format's own bound */
 
 static const char *const names[MX_DTYPE_COUNT] = {"BOOL", "U8",  "U16", "U32", "U64", "I8",   "I16",
@@ -26,42 +27,90 @@ static int by_begin(const void *a, const void *b) {
   return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : (x->end > y->end) - (x->end < y->end);
 }
 
-static int load_one(struct mx_source *s, const char *name, json_t *v, uint64_t data, struct mx_collector *c, struct range *r) {
+/* A tensor as the header tells of it. */
+struct told {
+  enum mx_dtype dtype;
+  int ndim;
+  int64_t dims[MX_MAX_NDIM];
+  struct range range;
+};
+
+/* An 8-bit float has no dtype of ours; its bytes come as uint8, as in MLX. */
+static int read_dtype(const char *name) {
+  for (int d = 0; d < MX_DTYPE_COUNT; d++)
+    if (!strcmp(names[d], name)) return d;
+  return strcmp(name, "F8_E4M3") ? MX_DTYPE_COUNT : MX_UINT8;
+}
+
+static int read_told(struct mx_source *s, const char *name, json_t *v, uint64_t data, struct told *t) {
   json_t *dtype = json_object_get(v, "dtype"), *shape = json_object_get(v, "shape"), *at = json_object_get(v, "data_offsets");
   if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(at) || json_array_size(at) != 2)
     return bad(s, name, "dtype, shape or data_offsets is missing");
-  int d = 0, ndim = (int)json_array_size(shape);
-  while (d < MX_DTYPE_COUNT && strcmp(names[d], json_string_value(dtype))) d++;
+  int d = read_dtype(json_string_value(dtype));
   if (d == MX_DTYPE_COUNT) return bad(s, name, "its dtype has no equal here");
   if (json_array_size(shape) > MX_MAX_NDIM) return bad(s, name, "it has too many dimensions");
-  int64_t dims[MX_MAX_NDIM], size;
-  for (int i = 0; i < ndim; i++) {
+  t->dtype = (enum mx_dtype)d;
+  t->ndim = (int)json_array_size(shape);
+  for (int i = 0; i < t->ndim; i++) {
     json_t *x = json_array_get(shape, (size_t)i);
     if (!json_is_integer(x) || json_integer_value(x) < 0) return bad(s, name, "its shape is malformed");
-    dims[i] = json_integer_value(x);
+    t->dims[i] = json_integer_value(x);
   }
   json_t *b = json_array_get(at, 0), *e = json_array_get(at, 1);
   if (!json_is_integer(b) || !json_is_integer(e) || json_integer_value(b) < 0 || json_integer_value(e) < json_integer_value(b))
     return bad(s, name, "its data_offsets are malformed");
-  r->begin = (uint64_t)json_integer_value(b), r->end = (uint64_t)json_integer_value(e);
-  int status = mx_shape_size("load_safetensors", dims, ndim, (enum mx_dtype)d, &size);
+  t->range = (struct range){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(e)};
+  int64_t size;
+  int status = mx_shape_size("load_safetensors", t->dims, t->ndim, t->dtype, &size);
   if (status) return status;
-  if (r->end - r->begin != (uint64_t)size * mx_dtype_size((enum mx_dtype)d)) return bad(s, name, "its byte range does not fit its shape");
-  if (r->end > s->size - data) return bad(s, name, "its data lies past the end of the file");
-  mx_array *a = mx_io_array(dims, ndim, (enum mx_dtype)d);
+  if (t->range.end - t->range.begin != (uint64_t)size * mx_dtype_size(t->dtype)) return bad(s, name, "its byte range does not fit its shape");
+  if (t->range.end > s->size - data) return bad(s, name, "its data lies past the end of the file");
+  return MX_OK;
+}
+
+static int load_one(struct mx_source *s, const char *name, const struct told *t, uint64_t data, struct mx_collector *c) {
+  mx_array *a = mx_io_array(t->dims, t->ndim, t->dtype);
   if (!a) return mx_error_class();
-  if ((status = mx_source_read(s, a->t.data, r->end - r->begin, data + r->begin))) {
+  int status = mx_source_read(s, a->t.data, t->range.end - t->range.begin, data + t->range.begin);
+  if (status) {
     mx_unref(a);
     return status;
   }
+  mx_io_sound(a);
   return c->array(c, name, a);
 }
 
 /* A first pass over the ranges alone, so that a file whose tensors share bytes is refused before anything is read. */
-static int check_overlap(struct mx_source *s, struct range *r, size_t n) {
-  qsort(r, n, sizeof *r, by_begin);
-  for (size_t i = 1; i < n; i++)
-    if (r[i].begin < r[i - 1].end) return bad(s, "data_offsets", "two tensors overlap");
+static int check_ranges(struct mx_source *s, json_t *root, uint64_t data) {
+  struct range *r = mx_malloc((json_object_size(root) + 1) * sizeof *r);
+  if (!r) return MX_EMEMORY;
+  size_t n = 0;
+  int status = MX_OK;
+  const char *name;
+  json_t *v;
+  json_object_foreach(root, name, v) {
+    struct told t;
+    if (!strcmp(name, METADATA)) continue;
+    if ((status = read_told(s, name, v, data, &t))) break;
+    r[n++] = t.range;
+  }
+  if (!status) qsort(r, n, sizeof *r, by_begin);
+  for (size_t i = 1; i < n && !status; i++)
+    if (r[i].begin < r[i - 1].end) status = bad(s, "data_offsets", "two tensors overlap");
+  mx_free(r);
+  return status;
+}
+
+/* MLX writes null where there is no metadata. */
+static int load_metadata(struct mx_source *s, json_t *v, struct mx_collector *c) {
+  if (!json_is_object(v) && !json_is_null(v)) return bad(s, METADATA, "it is not an object");
+  const char *key;
+  json_t *value;
+  json_object_foreach(v, key, value) {
+    if (!json_is_string(value)) return bad(s, METADATA, "a value is not a string");
+    int status = c->text ? c->text(c, key, json_string_value(value)) : MX_OK;
+    if (status) return status;
+  }
   return MX_OK;
 }
 
@@ -80,28 +129,15 @@ int mx_safetensors_load(struct mx_source *s, struct mx_collector *c) {
   if (!status && !(root = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &e))) status = bad(s, "header", e.text);
   mx_free(text);
   if (!status && !json_is_object(root)) status = bad(s, "header", "it is not an object");
-  struct range *ranges = status ? NULL : mx_malloc((json_object_size(root) + 1) * sizeof *ranges);
-  if (!status && !ranges) status = MX_EMEMORY;
-  size_t count = 0;
+  if (!status) status = check_ranges(s, root, 8 + n);
   const char *name;
   json_t *v;
   json_object_foreach(root, name, v) {
+    struct told t;
     if (status) break;
-    if (strcmp(name, "__metadata__")) {
-      status = load_one(s, name, v, 8 + n, c, &ranges[count]);
-      count++;
-      continue;
-    }
-    const char *key;
-    json_t *value;
-    json_object_foreach(v, key, value) {
-      if (!json_is_string(value)) status = bad(s, "__metadata__", "a value is not a string");
-      else if (c->text) status = c->text(c, key, json_string_value(value));
-      if (status) break;
-    }
+    if (!strcmp(name, METADATA)) status = load_metadata(s, v, c);
+    else if (!(status = read_told(s, name, v, 8 + n, &t))) status = load_one(s, name, &t, 8 + n, c);
   }
-  if (!status) status = check_overlap(s, ranges, count);
-  mx_free(ranges);
   json_decref(root);
   return status;
 }
@@ -111,10 +147,14 @@ int mx_safetensors_save(struct mx_sink *s, const struct mx_entry *e, int64_t n, 
   json_t *root = json_object(), *meta = npairs ? json_object() : NULL;
   int failed = !root;
   for (int64_t i = 0; i < npairs && !failed; i++) failed = json_object_set_new(meta, keys[i], json_string(values[i]));
-  if (meta && !failed) failed = json_object_set_new(root, "__metadata__", meta);
+  if (meta && !failed) failed = json_object_set_new(root, METADATA, meta);
   uint64_t at = 0;
   for (int64_t i = 0; i < n && !failed; i++) {
     const struct mx_tensor *t = &e[i].array->t;
+    if (!strcmp(e[i].name, METADATA)) {
+      json_decref(root);
+      return mx_fail(MX_EVALUE, "[save_safetensors] No array can be called " METADATA ".");
+    }
     uint64_t end = at + (uint64_t)t->size * mx_dtype_size(t->dtype);
     json_t *shape = json_array();
     for (int d = 0; d < t->ndim && !failed; d++) failed = json_array_append_new(shape, json_integer(t->shape[d]));

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +27,9 @@ static int file_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
 
 int mx_source_open(struct mx_source *s, const char *path) {
   struct stat st;
-  *s = (struct mx_source){.read = file_read, .label = path, .fd = open(path, O_RDONLY | O_CLOEXEC)};
+  if (!path) return mx_fail(MX_EVALUE, "[load] The path is NULL.");
+  /* Not blocking: a pipe is to be refused, not waited for. A regular file does not mind. */
+  *s = (struct mx_source){.read = file_read, .label = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (s->fd < 0) return mx_fail(MX_ERUNTIME, "[load] Failed to open %s: %s.", path, strerror(errno));
   if (fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
     close(s->fd);
@@ -54,25 +58,57 @@ static int file_write(struct mx_sink *s, const void *from, size_t n) {
   return MX_OK;
 }
 
-int mx_sink_open(struct mx_sink *s, const char *path) {
-  *s = (struct mx_sink){.write = file_write, .label = path, .fd = -1};
-  size_t n = strlen(path);
-  s->path = mx_strdup(path);
-  s->temporary = mx_malloc(n + 16);
-  if (s->path && s->temporary) {
-    snprintf(s->temporary, n + 16, "%s.XXXXXX", path);
-    s->fd = mkostemp(s->temporary, O_CLOEXEC);
-    if (s->fd >= 0) {
-      mode_t mask = umask(0); /* mkostemp makes it private; the file is to be as others are */
-      umask(mask);
-      fchmod(s->fd, 0666 & ~mask);
-      return MX_OK;
-    }
-    mx_fail(MX_ERUNTIME, "[save] Failed to open %s for writing: %s.", path, strerror(errno));
+/* A file of a new name beside path: created, so that the umask (which is the whole process's) is applied by the system. */
+static int open_beside(struct mx_sink *s, const char *path) {
+  const char *slash = strrchr(path, '/');
+  int folder = slash ? (int)(slash - path) + 1 : 0;
+  size_t room = (size_t)folder + 32;
+  if (!(s->temporary = mx_malloc(room))) return MX_EMEMORY;
+  for (int tries = 0; tries < 64 && s->fd < 0; tries++) {
+    uint64_t name = 0;
+    if (getrandom(&name, sizeof name, 0) != (ssize_t)sizeof name) break;
+    snprintf(s->temporary, room, "%.*s.ravel-%016llx", folder, path, (unsigned long long)name);
+    s->fd = open(s->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (s->fd < 0 && errno != EEXIST) break;
   }
-  mx_free(s->path);
-  mx_free(s->temporary);
-  return mx_error_class();
+  if (s->fd < 0) return mx_fail(MX_ERUNTIME, "[save] Failed to open %s for writing: %s.", s->label, strerror(errno));
+  return MX_OK;
+}
+
+/* What is there already keeps its owner, where that is allowed, and its mode: a private file stays private. */
+static int keep_owner(struct mx_sink *s, const struct stat *st) {
+  struct stat now;
+  bool other = !fstat(s->fd, &now) && (now.st_uid != st->st_uid || now.st_gid != st->st_gid);
+  if (other && fchown(s->fd, st->st_uid, st->st_gid)) errno = 0;
+  if (!fchmod(s->fd, st->st_mode & 0777)) return MX_OK;
+  return mx_fail(MX_ERUNTIME, "[save] Failed to set the mode of %s: %s.", s->label, strerror(errno));
+}
+
+int mx_sink_open(struct mx_sink *s, const char *path) {
+  if (!path) return mx_fail(MX_EVALUE, "[save] The path is NULL.");
+  *s = (struct mx_sink){.write = file_write, .label = path, .fd = -1};
+  struct stat st;
+  char real[PATH_MAX];
+  bool there = !stat(path, &st);
+  if (there && S_ISDIR(st.st_mode)) return mx_fail(MX_ERUNTIME, "[save] Failed to open %s for writing: it is a folder.", path);
+  if (there && !S_ISREG(st.st_mode)) { /* a device or a pipe is written to, not replaced */
+    s->fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (s->fd < 0) return mx_fail(MX_ERUNTIME, "[save] Failed to open %s for writing: %s.", path, strerror(errno));
+    s->direct = true;
+    return MX_OK;
+  }
+  if (there && !realpath(path, real)) there = false; /* a link is followed, as others follow it */
+  s->path = mx_strdup(there ? real : path);
+  int status = s->path ? open_beside(s, s->path) : MX_EMEMORY;
+  if (!status && there && (status = keep_owner(s, &st))) {
+    close(s->fd);
+    unlink(s->temporary);
+  }
+  if (status) {
+    mx_free(s->path);
+    mx_free(s->temporary);
+  }
+  return status;
 }
 
 int mx_sink_write(struct mx_sink *s, const void *from, size_t n) {
@@ -92,6 +128,7 @@ static void sync_folder(const char *path) {
 }
 
 int mx_sink_close(struct mx_sink *s, int status) {
+  if (s->direct) return close(s->fd) && !status ? mx_fail(MX_ERUNTIME, "[save] Writing %s failed: %s.", s->label, strerror(errno)) : status;
   if (!s->path) return status;
   if (!status && fsync(s->fd)) status = mx_fail(MX_ERUNTIME, "[save] Writing %s failed: %s.", s->label, strerror(errno));
   if (close(s->fd) && !status) status = mx_fail(MX_ERUNTIME, "[save] Writing %s failed: %s.", s->label, strerror(errno));

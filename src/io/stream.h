@@ -6,12 +6,14 @@
 
 #include "core/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct mx_source {
   int (*read)(struct mx_source *s, void *to, size_t n, uint64_t offset); /* exactly n bytes, or an error */
   uint64_t size;
+  uint64_t base;     /* of a caller's reader: where its bytes begin */
   const char *label; /* for messages */
   int fd;
   void *ctx;
@@ -26,6 +28,7 @@ struct mx_sink {
   const char *label;
   uint64_t written;
   int fd;
+  bool direct; /* a device or a pipe: nothing to sync or rename */
   void *ctx;
   char *path, *temporary;
 };
