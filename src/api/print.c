@@ -78,7 +78,7 @@ static void put_dim(struct text *t, const struct mx_tensor *x, int d, const char
   put(t, "[");
   for (int64_t i = 0; i < n; i++) {
     bool skip = n > 2 * SHOWN && i == SHOWN;
-    if (i) put(t, last ? ", " : ",\n%*s", last ? 0 : d + 8, "");
+    if (i) put(t, last ? ", " : ",\n%*s", last ? 0 : d + 7, "");
     if (skip) {
       put(t, "...");
       i = n - SHOWN - 1;
