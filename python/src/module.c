@@ -2,6 +2,8 @@
 #include "core.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #ifndef RAVEL_VERSION
 #define RAVEL_VERSION "0.1.0"
@@ -13,20 +15,34 @@ static void ignore_error(const char *text, void *data) {
   (void)text, (void)data; /* errors become exceptions where the call returns */
 }
 
-/* Two libraries under one import name would take each other's files: said here rather than found out later. */
-static int refuse_rival(void) {
-  PyObject *meta = PyImport_ImportModule("importlib.metadata"), *version = NULL;
-  if (meta) version = PyObject_CallMethod(meta, "version", "s", "mlx");
-  Py_XDECREF(meta);
-  if (!version) {
-    PyErr_Clear();
-    return 0;
+/* The version of a "mlx-<version>.dist-info" among these names, into text; false when there is none. */
+static bool find_rival(PyObject *names, char text[64]) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names); i++) {
+    const char *name = PyUnicode_AsUTF8(PyList_GET_ITEM(names, i)), *end = name ? strstr(name, ".dist-info") : NULL;
+    if (!end || strncmp(name, "mlx-", 4) || name[4] < '0' || name[4] > '9') continue;
+    snprintf(text, 64, "%.*s", (int)(end - name - 4), name + 4);
+    return true;
   }
+  return false;
+}
+
+/* Two libraries under one import name would take each other's files: said here rather than found out later. The folders of
+ * sys.path are listed by hand: importlib.metadata would cost more than the rest of the import. */
+static int refuse_rival(void) {
+  PyObject *os = PyImport_ImportModule("os"), *path = PySys_GetObject("path");
+  char version[64] = "";
+  for (Py_ssize_t i = 0; os && path && PyList_Check(path) && i < PyList_GET_SIZE(path) && !*version; i++) {
+    PyObject *names = PyObject_CallMethod(os, "listdir", "O", PyList_GET_ITEM(path, i));
+    if (names && PyList_Check(names)) find_rival(names, version);
+    Py_XDECREF(names);
+    PyErr_Clear();
+  }
+  Py_XDECREF(os);
+  if (!*version) return 0;
   PyErr_Format(PyExc_ImportError,
-               "The distribution 'mlx' (%U) is installed beside 'ravel-mlx': both provide mlx.core. Uninstall one of them "
+               "The distribution 'mlx' (%s) is installed beside 'ravel-mlx': both provide mlx.core. Uninstall one of them "
                "(pip uninstall mlx).",
                version);
-  Py_DECREF(version);
   return -1;
 }
 
