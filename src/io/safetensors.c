@@ -114,6 +114,20 @@ static int load_metadata(struct mx_source *s, json_t *v, struct mx_collector *c)
   return MX_OK;
 }
 
+/* Nested no deeper than a header can be (object, tensor, list)? The JSON parser recurses: a hostile header would take its stack. */
+static bool is_shallow(const char *text, uint64_t n) {
+  int depth = 0;
+  bool quoted = false;
+  for (uint64_t i = 0; i < n; i++) {
+    char c = text[i];
+    if (quoted && c == '\\') i++;
+    else if (c == '"') quoted = !quoted;
+    else if (!quoted && (c == '[' || c == '{') && ++depth > 8) return false;
+    else if (!quoted && (c == ']' || c == '}')) depth--;
+  }
+  return true;
+}
+
 int mx_safetensors_load(struct mx_source *s, struct mx_collector *c) {
   unsigned char lead[8];
   int status = mx_source_read(s, lead, 8, 0);
@@ -126,6 +140,7 @@ int mx_safetensors_load(struct mx_source *s, struct mx_collector *c) {
   json_error_t e;
   json_t *root = NULL;
   status = mx_source_read(s, text, n, 8);
+  if (!status && !is_shallow(text, n)) status = bad(s, "header", "it is nested too deep");
   if (!status && !(root = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &e))) status = bad(s, "header", e.text);
   mx_free(text);
   if (!status && !json_is_object(root)) status = bad(s, "header", "it is not an object");
