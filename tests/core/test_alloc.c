@@ -11,7 +11,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -251,22 +250,5 @@ TEST(a_capped_address_space_gives_an_error_and_the_next_small_one_works) {
   int status = -1;
   waitpid(child, &status, 0);
   CHECK_INT(status, 0);
-}
-
-static double seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-TEST(getting_and_putting_a_small_buffer_is_cheap) {
-  double best = 1;
-  for (int round = 0; round < 50; round++) {
-    double start = seconds();
-    for (int i = 0; i < 1000; i++) mx_buffer_unref(buffer(32));
-    double each = (seconds() - start) / 1000;
-    if (each < best) best = each;
-  }
-  CHECK(best < 500e-9); /* ten times what it takes: no system call has crept in */
-  if (getenv("RAVEL_TEST_TIMES")) CHECK_NEAR(best * 1e9, 0, 50);
 }
 #endif
