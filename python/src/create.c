@@ -14,7 +14,7 @@ static PyObject *do_filled(const struct function *f, PyObject **v) { /* shape, d
   bool has;
   mlx_array one, out = mlx_array_new();
   if (to_stream(v[2], &s) || to_shape(v[0], shape, &n) || to_dtype(v[1], &d, &has)) return NULL;
-  one = mlx_array_new_float(f->doc[0] == '1' ? 1 : 0);
+  one = mlx_array_new_float(f->impl == F(mlx_ones) ? 1 : 0);
   PyObject *r = RESULT(mlx_ravel_full(&out, shape, n, one, d, s));
   mlx_array_free(one);
   return r;
@@ -51,7 +51,7 @@ static PyObject *like(PyObject *a, PyObject *vals, PyObject *dtype, PyObject *st
   return r;
 }
 static PyObject *do_filled_like(const struct function *f, PyObject **v) {
-  PyObject *value = PyFloat_FromDouble(f->doc[0] == '1'), *r = value ? like(v[0], value, v[1], v[2]) : NULL;
+  PyObject *value = PyFloat_FromDouble(f->impl == F(mlx_ones_like)), *r = value ? like(v[0], value, v[1], v[2]) : NULL;
   Py_XDECREF(value);
   return r;
 }
@@ -166,45 +166,7 @@ static PyObject *do_from_dlpack(const struct function *f, PyObject **v) { /* x, 
 }
 
 const struct function create_functions[] = {
-    {"zeros", "(shape: int | Sequence[int], dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
-     "0 everywhere.",
-     do_filled, NULL, NULL},
-    {"ones", "(shape: int | Sequence[int], dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
-     "1 everywhere.",
-     do_filled, NULL, NULL},
-    {"full", "(shape: int | Sequence[int], vals: scalar | array, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
-     "The value, broadcast to a shape.",
-     do_full, NULL, NULL},
-    {"zeros_like", "(a: array, /, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
-     "0 everywhere, in the shape and dtype of a.",
-     do_filled_like, NULL, NULL},
-    {"ones_like", "(a: array, /, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
-     "1 everywhere, in the shape and dtype of a.",
-     do_filled_like, NULL, NULL},
-    {"full_like", "(a: array, vals: scalar | array, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
-     "The value, in the shape and dtype of a.",
-     do_full_like, NULL, NULL},
-    {"eye", "(n: int, m: int | None = None, k: int = 0, dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
-     "1 on diagonal k, 0 elsewhere.",
-     do_eye, F(mlx_eye), NULL},
-    {"tri", "(n: int, m: int | None = None, k: int = 0, dtype: Dtype | None = None, *, stream: StreamOrDevice = None) -> array",
-     "1 on and below diagonal k, 0 above.",
-     do_eye, F(mlx_tri), NULL},
-    {"identity", "(n: int, dtype: Dtype | None = float32, *, stream: StreamOrDevice = None) -> array",
-     "1 on the diagonal of a square matrix.",
-     do_identity, NULL, NULL},
-    {"arange", "(*args, start: int | float = None, stop: None | int | float = None, step: None | int | float = None, dtype: Dtype | None = None, stream: StreamOrDevice = None) -> array",
-     "arange(stop), arange(start, stop, step): evenly spaced values, stop left out. int32 for integers, else float32.",
-     do_arange, NULL, NULL},
-    {"linspace", "(start: scalar, stop: scalar, num: int | None = 50, endpoint: bool = True, dtype: Dtype | None = float32, stream: StreamOrDevice = None) -> array",
-     "num evenly spaced values from start to stop.",
-     do_linspace, NULL, NULL},
-    {"asarray", "(a: scalar | array | Sequence | DLPackCompatible, dtype: Dtype | None = None, *, copy: bool | None = None) -> array",
-     "An array of it; an array itself is not copied unless copy=True.",
-     do_asarray, NULL, NULL},
-    {"from_dlpack", "(x: DLPackCompatible, /, *, copy: bool | None = None) -> array",
-     "An array of a DLPack producer: a copy, or with copy=False over the same memory.",
-     do_from_dlpack, NULL, NULL},
+#include "create.def"
     {0}};
 
 /* Random. The implicit key is the one array in mx.random.state: a draw without a key splits it, keeps the first half and
@@ -410,40 +372,5 @@ int random_init(PyObject *module) {
 }
 
 const struct function random_functions[] = {
-    {"seed", "(seed: int) -> None",
-     "Seeds the implicit key.",
-     do_seed, NULL, NULL},
-    {"key", "(seed: int) -> mlx.core.array",
-     "A key of a seed: uint32 of shape (2,).",
-     do_key, NULL, NULL},
-    {"split", "(key: array, num: int = 2, stream: StreamOrDevice = None) -> array",
-     "num keys from one: uint32 of shape (num, 2).",
-     do_key_split, NULL, NULL},
-    {"uniform", "(low: scalar | array = 0, high: scalar | array = 1, shape: Sequence[int] = [], dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Uniform on [low, high).",
-     do_uniform, NULL, NULL},
-    {"normal", "(shape: Sequence[int] = [], dtype: Dtype | None = float32, loc: scalar | array | None = None, scale: scalar | array | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Normal with mean loc and standard deviation scale.",
-     do_normal, NULL, NULL},
-    {"randint", "(low: scalar | array, high: scalar | array, shape: Sequence[int] = [], dtype: Dtype | None = int32, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Integers, uniform on [low, high).",
-     do_randint, NULL, NULL},
-    {"bernoulli", "(p: scalar | array = 0.5, shape: Sequence[int] | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "True with probability p, bool.",
-     do_bernoulli, NULL, NULL},
-    {"truncated_normal", "(lower: scalar | array, upper: scalar | array, shape: Sequence[int] | None = None, dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Normal, restricted to [lower, upper].",
-     do_truncated, NULL, NULL},
-    {"gumbel", "(shape: Sequence[int] = [], dtype: Dtype | None = float32, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Standard Gumbel: -log(-log(uniform)).",
-     do_gumbel, NULL, NULL},
-    {"categorical", "(logits: array, axis: int = -1, shape: Sequence[int] | None = None, num_samples: int | None = None, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Indices drawn with unnormalized log-probabilities along the axis, uint32.",
-     do_categorical, NULL, NULL},
-    {"laplace", "(shape: Sequence[int] = [], dtype: Dtype | None = float32, loc: float = 0.0, scale: float = 1.0, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "Laplace with mean loc and scale.",
-     do_laplace, NULL, NULL},
-    {"permutation", "(x: int | array, axis: int = 0, key: array | None = None, stream: StreamOrDevice = None) -> array",
-     "range(x) in random order, or x shuffled along the axis.",
-     do_permutation, NULL, NULL},
+#include "random.def"
     {0}};

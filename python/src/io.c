@@ -168,7 +168,7 @@ static int insert(mlx_map_string_to_array m, const char *key, PyObject *value) {
 }
 
 static PyObject *do_savez(const struct function *fn, PyObject **v) { /* file, *args, **kwargs */
-  bool is_file, compress = fn->doc[0] == 'C';
+  bool is_file, compress = !strcmp(fn->name, "savez_compressed");
   PyObject *path = path_of(v[0], ".npz", &is_file), *key, *value;
   if (!path && !is_file) return NULL;
   mlx_map_string_to_array m = mlx_map_string_to_array_new();
@@ -225,11 +225,5 @@ static PyObject *do_save_safetensors(const struct function *fn, PyObject **v) { 
 }
 
 const struct function io_functions[] = {
-    {"load", "(file: file | str | pathlib.Path, /, format: str | None = None, return_metadata: bool = False, *, stream: StreamOrDevice = None) -> array | dict[str, array] | tuple[dict[str, array], dict[str, Any]]",
-     "The array of an npy file, or the dict of arrays of an npz or safetensors file; the format is the name's ending unless given.", do_load, NULL, NULL},
-    {"save", "(file: file | str | pathlib.Path, arr: array) -> None", "Writes one array as npy. The file is replaced only when it is whole.", do_save, NULL, NULL},
-    {"savez", "(file: file | str | pathlib.Path, *args, **kwargs)", "Writes arrays as npz, by keyword or as arr_0, arr_1, …", do_savez, NULL, NULL},
-    {"savez_compressed", "(file: file | str | pathlib.Path, *args, **kwargs)", "Compressed: as savez, with deflate.", do_savez, NULL, NULL},
-    {"save_safetensors", "(file: file | str | pathlib.Path, arrays: dict[str, array], metadata: dict[str, str] | None = None)",
-     "Writes a dict of arrays as safetensors.", do_save_safetensors, NULL, NULL},
+#include "io.def"
     {0}};

@@ -4,6 +4,8 @@
 
 #include "core.h"
 
+#include <string.h>
+
 #define F(f) ((void (*)(void))(f))
 typedef int (*unary_op)(mlx_array *, const mlx_array, const mlx_stream);
 typedef int (*binary_op)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream);
@@ -26,6 +28,8 @@ static inline int take_arg(PyObject *o, PyObject *other, struct arg *a) {
   a->made = mlx_array_new();
   return other ? to_array_beside(o, other, &a->h, &a->made) : to_array(o, &a->h, &a->made);
 }
+/* The row of a method, where that differs from the function of its name. */
+static inline bool is_method(const struct function *f) { return !strncmp(f->signature, "(self", 5); }
 static inline void drop_arg(struct arg *a) { mlx_array_free(a->made); }
 
 PyObject *do_unary(const struct function *f, PyObject **v);   /* a, stream */

@@ -419,30 +419,7 @@ PyObject *compiled_new(const struct function *f, PyObject **v);
 PyObject *export_to_dot(const struct function *f, PyObject **v);
 
 const struct function transform_functions[] = {
-    {"eval", "(*args) -> None", "Computes the arrays of these trees; returns when they are done.", do_eval, NULL, NULL},
-    {"async_eval", "(*args)", "Starts computing the arrays of these trees.", do_async_eval, NULL, NULL},
-    {"grad", "(fun: Callable[P, R], argnums: int | Sequence[int] | None = None, argnames: str | Sequence[str] = []) -> Callable[P, Any]",
-     "A function that gives the gradient of fun's scalar result with respect to these arguments (trees of arrays; the first by default).",
-     do_grad, NULL, NULL},
-    {"value_and_grad",
-     "(fun: Callable[P, R], argnums: int | Sequence[int] | None = None, argnames: str | Sequence[str] = []) -> Callable[P, tuple[R, Any]]",
-     "As grad, with fun's result before the gradient.", do_value_and_grad, NULL, NULL},
-    {"vjp", "(fun: Callable, primals: list[array], cotangents: list[array]) -> tuple[list[array], list[array]]",
-     "The outputs of fun, and the vector-Jacobian products: one for each primal.", do_vjp, NULL, NULL},
-    {"jvp", "(fun: Callable, primals: list[array], tangents: list[array]) -> tuple[list[array], list[array]]",
-     "The outputs of fun, and the Jacobian-vector products: one for each output.", do_jvp, NULL, NULL},
-    {"vmap", "(fun: Callable[P, R], in_axes: object = 0, out_axes: object = 0) -> Callable[P, R]",
-     "fun for each example of a batch: in_axes and out_axes say which dimension is the batch (None: none), as a prefix of the trees.",
-     do_vmap, NULL, NULL},
-    {"compile", "(fun: Callable[P, R], inputs: object | None = None, outputs: object | None = None, shapeless: bool = False) -> Callable[P, R]",
-     "fun, traced once for each shape and dtype of its arguments, fused, and replayed. inputs and outputs: trees of state that fun reads and changes.",
-     compiled_new, NULL, NULL},
-    {"disable_compile", "() -> None", "Compiled functions run as they are written.", do_compile_switch, (void (*)(void))mlx_disable_compile, NULL},
-    {"enable_compile", "() -> None", "Compiled functions are compiled.", do_compile_switch, (void (*)(void))mlx_enable_compile, NULL},
-    {"checkpoint", "(fun: Callable[P, R]) -> Callable[P, R]", "fun, whose intermediate values are computed again in the backward pass instead of kept.",
-     do_checkpoint, NULL, NULL},
-    {"export_to_dot", "(file: object, *args, **kwargs) -> None", "Writes the graph of the arrays in args as Graphviz dot; names come from kwargs.",
-     export_to_dot, NULL, NULL},
+#include "transforms.def"
     {0}};
 
 int compiled_init(PyObject *module);

@@ -356,31 +356,7 @@ static PyObject *memory_set(const struct function *f, PyObject **v) {
 }
 #define F(f) ((void (*)(void))(f))
 const struct function device_functions[] = {
-    {"default_device", "() -> Device", "The device that operations without a stream run on.", device_default, NULL, NULL},
-    {"set_default_device", "(device: Device | DeviceType) -> None", "Sets it for the whole process.", device_set, NULL, NULL},
-    {"is_available", "(device: Device | DeviceType) -> bool", "Is there such a device?", device_available, NULL, NULL},
-    {"device_count", "(device_type: DeviceType) -> int", "How many devices of a type there are.", device_number, NULL, NULL},
-    {"device_info", "(d: None | Device | DeviceType = None) -> dict[str, str | int]", "What is known of a device.", device_facts, NULL, NULL},
-    {"default_stream", "(device: Device | DeviceType) -> Stream", "This thread's default stream of a device.", stream_default, NULL, NULL},
-    {"set_default_stream", "(stream: Stream) -> None", "Sets this thread's default stream of the stream's device.", stream_set, NULL, NULL},
-    {"new_stream", "(device: Device | DeviceType) -> Stream", "A new stream, usable from any thread.", stream_make, NULL, NULL},
-    {"new_thread_unsafe_stream", "(device: Device | DeviceType) -> Stream", "As new_stream: every stream is safe here.", stream_make, NULL, NULL},
-    {"new_thread_local_stream", "(device: Device | DeviceType) -> ThreadLocalStream", "As new_stream: every stream is safe here.",
-     stream_make_local, NULL, NULL},
-    {"clear_streams", "() -> None", "Accepted; streams are plain records here and need no clearing.", clear_streams, NULL, NULL},
-    {"stream", "(s: Stream | ThreadLocalStream | Device | DeviceType) -> StreamContext",
-     "A context in which the stream and its device are the defaults of this thread.", stream_context, NULL, NULL},
-    {"synchronize", "(stream: Stream | ThreadLocalStream | Device | DeviceType | None = None) -> None",
-     "Waits until all work given to the stream is done; raises its first error.", synchronize, NULL, NULL},
-    {"get_active_memory", "() -> int", "Bytes of array data in use.", memory_get, F(mlx_get_active_memory), NULL},
-    {"get_peak_memory", "() -> int", "The most bytes in use since the start or reset_peak_memory.", memory_get, F(mlx_get_peak_memory), NULL},
-    {"reset_peak_memory", "() -> None", "The peak becomes what is in use now.", memory_do, F(mlx_reset_peak_memory), NULL},
-    {"get_cache_memory", "() -> int", "Bytes of freed buffers kept for use again.", memory_get, F(mlx_get_cache_memory), NULL},
-    {"get_memory_limit", "() -> int", "The limit beyond which allocations fail, in bytes.", memory_get, F(mlx_get_memory_limit), NULL},
-    {"set_memory_limit", "(limit: int) -> int", "Sets it; returns the one before.", memory_set, F(mlx_set_memory_limit), NULL},
-    {"set_cache_limit", "(limit: int) -> int", "The most bytes the cache keeps; returns the limit before.", memory_set, F(mlx_set_cache_limit), NULL},
-    {"set_wired_limit", "(limit: int) -> int", "A hint, kept but not enforced; returns the one before.", memory_set, F(mlx_set_wired_limit), NULL},
-    {"clear_cache", "() -> None", "Gives the cached buffers back to the system.", memory_do, F(mlx_clear_cache), NULL},
+#include "devices.def"
     {0}};
 
 /* Functions of dtypes */
@@ -458,10 +434,7 @@ static PyObject *is_dtype(const struct function *f, PyObject **v) {
   return PyErr_Format(PyExc_ValueError, "[isdtype] There is no kind %R.", v[1]);
 }
 const struct function dtype_functions[] = {
-    {"issubdtype", "(arg1: Dtype | DtypeCategory, arg2: Dtype | DtypeCategory) -> bool", "Is every dtype of arg1 one of arg2?", is_subdtype, NULL, NULL},
-    {"result_type", "(*arrays_and_dtypes) -> Dtype", "The dtype of an operation on all of these.", result_type, NULL, NULL},
-    {"can_cast", "(from_: array | Dtype, to: Dtype) -> bool", "Does promotion of from_ and to give to?", can_cast, NULL, NULL},
-    {"isdtype", "(dtype: Dtype, kind: Dtype | str | tuple[Dtype | str, ...]) -> bool", "The array standard's question about a dtype.", is_dtype, NULL, NULL},
+#include "dtypes.def"
     {0}};
 
 #define SLOTS(name, ...) static PyType_Slot name##_slots[] = {__VA_ARGS__, {Py_tp_dealloc, plain_dealloc}, {0}};
