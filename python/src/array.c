@@ -461,7 +461,8 @@ int array_init(PyObject *module) {
   PyObject *priority = PyFloat_FromDouble(1000); /* NumPy leaves mixed operators to us */
   int status = priority ? PyObject_SetAttrString((PyObject *)core.Array, "__array_priority__", priority) : -1;
   Py_XDECREF(priority);
-  if (status || functions_add((PyObject *)core.Array, array_methods, "mlx.core.array")) return -1;
+  if (status || functions_add((PyObject *)core.Array, array_methods, "mlx.core.array") ||
+      functions_add((PyObject *)core.Array, order_methods, "mlx.core.array")) return -1;
   if (PyObject_SetAttrString((PyObject *)core.Array, "__array_ufunc__", Py_None)) return -1;
   return PyModule_AddFunctions(module, module_functions) || PyModule_AddType(module, core.Array) ||
                  PyModule_AddType(module, core.ArrayIterator)

@@ -26,6 +26,7 @@
  *                                                     shape s + the size of one slice [n]
  *   gather_axis           -                         axis                                a, indices (n dims; other axes as a's)
  *   scatter_axis          mx_mode_params            axis                                a, indices, updates of the indices' shape
+ *   scan                  mx_scan_params            axis                                a
  *   sort, argsort         -                         axis     stable, NaN last           a
  *   matmul                -                         -                                   a (…,m,k), b (…,k,n): equal batch shapes
  *   addmm                 mx_addmm_params           -                                   c (out shape), a, b
@@ -49,6 +50,12 @@ struct mx_strided_params {
 
 struct mx_softmax_params {
   int32_t precise; /* halves: the whole computation in float32; the primitive does so in any case */
+};
+
+enum mx_scan_op { MX_SCAN_SUM, MX_SCAN_PROD, MX_SCAN_MAX, MX_SCAN_MIN, MX_SCAN_LOGSUMEXP };
+struct mx_scan_params {
+  int32_t op; /* enum mx_scan_op */
+  int32_t reverse, inclusive; /* 0 or 1 */
 };
 
 enum mx_argreduce { MX_ARGMIN, MX_ARGMAX };

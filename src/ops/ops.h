@@ -108,6 +108,13 @@ mx_array *mx_scatter(mx_build *b, mx_array *a, mx_array *const *indices, int n, 
 mx_array *mx_put_along_axis(mx_build *b, mx_array *a, mx_array *indices, mx_array *values, const int *axis);
 mx_array *mx_scatter_add_axis(mx_build *b, mx_array *a, mx_array *indices, mx_array *values, int axis);
 
+/* scan.c: axis NULL = of the flattened array */
+mx_array *mx_cumsum(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);
+mx_array *mx_cumprod(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);
+mx_array *mx_cummax(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);
+mx_array *mx_cummin(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);
+mx_array *mx_logcumsumexp(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);
+
 /* sort.c: axis NULL = of the flattened array */
 mx_array *mx_sort(mx_build *b, mx_array *a, const int *axis);
 mx_array *mx_argsort(mx_build *b, mx_array *a, const int *axis);

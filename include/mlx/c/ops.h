@@ -67,6 +67,14 @@ MLX_API int mlx_contiguous(mlx_array *res, const mlx_array a, bool allow_col_maj
 MLX_API int mlx_copy(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_cos(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_cosh(mlx_array *res, const mlx_array a, const mlx_stream s);
+MLX_API int mlx_cummax(mlx_array *res, const mlx_array a, int axis, bool reverse, bool inclusive,
+    const mlx_stream s);
+MLX_API int mlx_cummin(mlx_array *res, const mlx_array a, int axis, bool reverse, bool inclusive,
+    const mlx_stream s);
+MLX_API int mlx_cumprod(mlx_array *res, const mlx_array a, int axis, bool reverse, bool inclusive,
+    const mlx_stream s);
+MLX_API int mlx_cumsum(mlx_array *res, const mlx_array a, int axis, bool reverse, bool inclusive,
+    const mlx_stream s);
 MLX_API int mlx_degrees(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_depends(mlx_vector_array *res, const mlx_vector_array inputs,
     const mlx_vector_array dependencies);
@@ -117,6 +125,8 @@ MLX_API int mlx_log10(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_log1p(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_log2(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_logaddexp(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+MLX_API int mlx_logcumsumexp(mlx_array *res, const mlx_array a, int axis, bool reverse, bool inclusive,
+    const mlx_stream s);
 MLX_API int mlx_logical_and(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_logical_not(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_logical_or(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);

@@ -1,0 +1,25 @@
+/* order.c: cases of scans. One case holds every scan: its results stand one after the other. */
+#include "conform/conform.h"
+
+#define EACH(i, n) for (int i = 0; i < (n); i++)
+
+mx_array *build_scan(mx_build *b, mx_array *const *in) {
+  mx_array *part[5] = {mx_cumsum(b, in[0], (int[]){0}, false, true), mx_cumprod(b, in[0], (int[]){1}, false, false),
+                       mx_cummax(b, in[0], (int[]){1}, true, true), mx_cummin(b, in[0], (int[]){0}, false, true),
+                       mx_cumprod(b, in[0], (int[]){1}, true, true)};
+  return mx_concatenate(b, part, 5, 0);
+}
+void ref_scan(const double *const *x, double *y) {
+  double *sum = y, *prod = y + 15, *most = y + 30, *least = y + 45, *back = y + 60;
+  EACH(i, 3) EACH(j, 5) {
+    double v = x[0][i * 5 + j];
+    sum[i * 5 + j] = v + (i ? sum[i * 5 - 5 + j] : 0);
+    least[i * 5 + j] = i ? fmin(v, least[i * 5 - 5 + j]) : v;
+    prod[i * 5 + j] = j ? prod[i * 5 + j - 1] * x[0][i * 5 + j - 1] : 1;
+  }
+  EACH(i, 3) for (int j = 4; j >= 0; j--) {
+    double v = x[0][i * 5 + j];
+    most[i * 5 + j] = j < 4 ? fmax(v, most[i * 5 + j + 1]) : v;
+    back[i * 5 + j] = j < 4 ? v * back[i * 5 + j + 1] : v;
+  }
+}
