@@ -110,6 +110,7 @@ int random_init(PyObject *module);
 PyObject *array_binary(PyObject *a, PyObject *b, int (*f)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream), PyObject *stream);
 extern const struct function ops_functions[], shape_functions[], create_functions[], array_methods[], random_functions[], io_functions[],
     device_functions[], order_functions[], order_methods[], transform_functions[], dtype_functions[];
+extern const struct function products_functions[];
 
 /* tree.c: nested lists, tuples and dicts (and their subclasses) with arrays at the leaves, in one fixed order. */
 int tree_arrays(PyObject *tree, mlx_vector_array v);           /* appends the arrays' handles */

@@ -67,7 +67,8 @@ static int exec(PyObject *module) {
   core.module = module;
   mlx_set_error_handler(ignore_error, NULL, NULL);
   if (args_init(module) || types_init(module) || array_init(module) || at_init(module) || transforms_init(module)) return -1;
-  const struct function *tables[] = {ops_functions, shape_functions, create_functions, io_functions, device_functions, transform_functions, dtype_functions, order_functions};
+  const struct function *tables[] = {ops_functions, shape_functions, create_functions, io_functions, device_functions, transform_functions, dtype_functions, order_functions,
+                                     products_functions};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     if (functions_add(module, tables[i], "mlx.core")) return -1;
   if (random_init(module) || add_submodule(module, "metal", no_backend) || add_submodule(module, "cuda", no_backend)) return -1;

@@ -474,6 +474,13 @@ static PyObject *do_vecdot(const struct function *f, PyObject **v) { /* a, b, ax
   mlx_array x = mlx_array_new();
   BEGIN(3);
   if ((v[2] && to_int(v[2], &axis)) || take_arg(v[1], NULL, &b)) goto done;
+  int na = (int)mlx_array_ndim(a.h), nb = (int)mlx_array_ndim(b.h), at_a = axis < 0 ? axis + na : axis, at_b = axis < 0 ? axis + nb : axis;
+  bool has = at_a >= 0 && at_a < na && at_b >= 0 && at_b < nb;
+  if (has && mlx_ravel_array_shape(a.h)[at_a] != mlx_ravel_array_shape(b.h)[at_b]) {
+    PyErr_SetString(PyExc_ValueError, "[vecdot] a and b must have the same size along axis.");
+    drop_arg(&b);
+    goto done;
+  }
   status = mlx_conjugate(&x, a.h, s) || mlx_multiply(&x, x, b.h, s);
   r = status ? raise_error() : RESULT(mlx_sum_axis(&out, x, axis, false, s));
   drop_arg(&b);

@@ -30,6 +30,11 @@
  *   sort, argsort         -                         axis     stable, NaN last           a
  *   matmul                -                         -                                   a (…,m,k), b (…,k,n): equal batch shapes
  *   addmm                 mx_addmm_params           -                                   c (out shape), a, b
+ *   gather_mm             -                         -                                   a (A,m,k), b (B,k,n), indices into A and
+ *                                                     into B, of one shape s;         out: s + (m,n)
+ *   segmented_mm          -                         -                                   a (t,m,k), b (t,k,n), bounds (t,s,2) within
+ *                                                     k, first and end;               out: (t,s,m,n)
+ *   hadamard              mx_hadamard_params        -        last axis                  a
  *   arange                mx_arange_params          size                                -
  *   random_bits           mx_bits_params            shape of what one key draws         keys (…, 2) uint32; out: … + shape
  *
@@ -71,6 +76,11 @@ struct mx_mode_params {
 
 struct mx_addmm_params {
   double alpha, beta; /* alpha * (a @ b) + beta * c */
+};
+
+struct mx_hadamard_params {
+  double scale;
+  int64_t transposed; /* matrices of 20 and 28 are not symmetric: derivatives take the transposed one */
 };
 
 struct mx_arange_params {

@@ -130,6 +130,17 @@ mx_array *mx_outer(mx_build *b, mx_array *x, mx_array *y);
 mx_array *mx_tensordot(mx_build *b, mx_array *x, mx_array *y, const int *axes_x, int nx, const int *axes_y, int ny);
 mx_array *mx_tensordot_axis(mx_build *b, mx_array *x, mx_array *y, int axis);
 
+/* einsum.c, products.c */
+mx_array *mx_einsum(mx_build *b, const char *subscripts, mx_array *const *operands, int n);
+mx_array *mx_kron(mx_build *b, mx_array *x, mx_array *y);
+mx_array *mx_hadamard_transform(mx_build *b, mx_array *a, const double *scale); /* NULL: 1/sqrt(n) */
+/* Masks may be absent (NULL): one value for each block of the result, of x and of y. */
+mx_array *mx_block_masked_mm(mx_build *b, mx_array *x, mx_array *y, int64_t block, mx_array *mask_out, mx_array *mask_x, mx_array *mask_y);
+
+/* gather_mm.c: indices may be absent (NULL): all matrices in order */
+mx_array *mx_gather_mm(mx_build *b, mx_array *x, mx_array *y, mx_array *index_x, mx_array *index_y);
+mx_array *mx_segmented_mm(mx_build *b, mx_array *x, mx_array *y, mx_array *segments);
+
 /* create.c */
 mx_array *mx_full(mx_build *b, const int64_t *shape, int ndim, mx_array *value, enum mx_dtype dtype);
 mx_array *mx_zeros(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype);

@@ -11,7 +11,7 @@
 #include <complex.h>
 #undef I
 
-enum { B = 1, U = 2, I = 4, H = 8, F = 16, D = 32, C = 64, HFD = H | F | D, INPUTS = 3, ROOM = 4096 };
+enum { B = 1, U = 2, I = 4, H = 8, F = 16, D = 32, C = 64, HFD = H | F | D, INPUTS = 4, ROOM = 4096 };
 
 struct conform_case {
   const char *name;

@@ -54,6 +54,9 @@ MLX_API int mlx_bitwise_and(mlx_array *res, const mlx_array a, const mlx_array b
 MLX_API int mlx_bitwise_invert(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_bitwise_or(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_bitwise_xor(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+/* A matrix product whose blocks of block_size × block_size are masked; masks without ctx are absent. bool masks put zeros, others multiply. */
+MLX_API int mlx_block_masked_mm(mlx_array *res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out,
+    const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
 MLX_API int mlx_broadcast_arrays(mlx_vector_array *res, const mlx_vector_array inputs, const mlx_stream s);
 MLX_API int mlx_broadcast_to(mlx_array *res, const mlx_array a, const int *shape, size_t shape_num,
     const mlx_stream s);
@@ -83,6 +86,8 @@ MLX_API int mlx_diagonal(mlx_array *res, const mlx_array a, int offset, int axis
     const mlx_stream s);
 MLX_API int mlx_divide(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_divmod(mlx_vector_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+/* An Einstein sum, contracted along a greedy path: see mlx_ravel_einsum_path. */
+MLX_API int mlx_einsum(mlx_array *res, const char *subscripts, const mlx_vector_array operands, const mlx_stream s);
 MLX_API int mlx_equal(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_erf(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_erfinv(mlx_array *res, const mlx_array a, const mlx_stream s);
@@ -101,10 +106,16 @@ MLX_API int mlx_full_like(mlx_array *res, const mlx_array a, const mlx_array val
     const mlx_stream s);
 MLX_API int mlx_gather(mlx_array *res, const mlx_array a, const mlx_vector_array indices, const int *axes,
     size_t axes_num, const int *slice_sizes, size_t slice_sizes_num, const mlx_stream s);
+/* Products of the matrices that flat indices into the batches of a and b choose; indices without ctx mean all in order.
+ * sorted_indices is a hint that costs nothing to be wrong about. */
+MLX_API int mlx_gather_mm(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_array lhs_indices,
+    const mlx_array rhs_indices, bool sorted_indices, const mlx_stream s);
 MLX_API int mlx_gather_single(mlx_array *res, const mlx_array a, const mlx_array indices, int axis,
     const int *slice_sizes, size_t slice_sizes_num, const mlx_stream s);
 MLX_API int mlx_greater(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_greater_equal(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
+/* The Walsh-Hadamard transform along the last axis, of size m 2^k with m in 1, 12, 20, 28. scale: 1/sqrt(size) when absent. */
+MLX_API int mlx_hadamard_transform(mlx_array *res, const mlx_array a, mlx_optional_float scale, const mlx_stream s);
 MLX_API int mlx_identity(mlx_array *res, int n, mlx_dtype dtype, const mlx_stream s);
 MLX_API int mlx_imag(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_inner(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
@@ -115,6 +126,7 @@ MLX_API int mlx_isinf(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_isnan(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_isneginf(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_isposinf(mlx_array *res, const mlx_array a, const mlx_stream s);
+MLX_API int mlx_kron(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_left_shift(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_less(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_less_equal(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
@@ -216,6 +228,8 @@ MLX_API int mlx_scatter_prod(mlx_array *res, const mlx_array a, const mlx_vector
     const mlx_array updates, const int *axes, size_t axes_num, const mlx_stream s);
 MLX_API int mlx_scatter_prod_single(mlx_array *res, const mlx_array a, const mlx_array indices,
     const mlx_array updates, int axis, const mlx_stream s);
+/* a[:, from:end] @ b[from:end, :] for each pair (from, end) of segments (…, 2). */
+MLX_API int mlx_segmented_mm(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_array segments, const mlx_stream s);
 MLX_API int mlx_sigmoid(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_sign(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_sin(mlx_array *res, const mlx_array a, const mlx_stream s);

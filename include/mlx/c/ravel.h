@@ -75,6 +75,11 @@ MLX_API int mlx_ravel_slice_update(mlx_array *res, const mlx_array src, const ml
 MLX_API int mlx_ravel_gather(mlx_array *res, const mlx_array a, const mlx_vector_array indices, const int *axes, size_t naxes,
     const int64_t *slice_sizes, const mlx_stream s);
 
+/* The order in which mlx_einsum contracts. path: for each step how many operands, then their places in the list, ascending;
+ * 0 ends it (room for 4 integers an operand suffices). A step's operands leave the list, its result is appended.
+ * report: what einsum_path says of the work. */
+MLX_API int mlx_ravel_einsum_path(int *path, mlx_string *report, const char *subscripts, const mlx_vector_array operands);
+
 /* The state of the implicit random sequence, a key: taken, and put back (for capture by compile, for scopes of a seed). */
 MLX_API int mlx_ravel_random_state(mlx_array *res);
 MLX_API int mlx_ravel_set_random_state(const mlx_array key);
