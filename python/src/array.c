@@ -6,12 +6,14 @@
 
 static PyObject *array_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"val", "dtype", NULL};
-  PyObject *val, *dt = NULL;
+  PyObject *val = NULL, *dt = NULL;
   mlx_dtype d;
   bool given;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:array", names, &val, &dt) || to_dtype(dt, &d, &given)) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:array", names, &val, &dt) || to_dtype(dt, &d, &given)) return NULL;
   mlx_array h = mlx_array_new();
-  if (array_from(val, given ? &d : NULL, &h)) {
+  int64_t nothing = 0; /* without a value (a pickle's empty cell; array() itself is refused by init): no elements */
+  if (!val && mlx_ravel_array_new_data(&h, &nothing, &nothing, 1, MLX_FLOAT32)) return raise_error();
+  if (val && array_from(val, given ? &d : NULL, &h)) {
     mlx_array_free(h);
     return NULL;
   }
@@ -19,6 +21,12 @@ static PyObject *array_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
   if (a) a->h = h;
   else mlx_array_free(h);
   return (PyObject *)a;
+}
+static int array_initialize(PyObject *self, PyObject *args, PyObject *kwargs) {
+  (void)self;
+  if (PyTuple_GET_SIZE(args) || (kwargs && PyDict_GetItemString(kwargs, "val"))) return 0;
+  PyErr_SetString(PyExc_TypeError, "array() misses argument 'val'");
+  return -1;
 }
 
 static void array_dealloc(PyObject *self) {
@@ -157,8 +165,8 @@ static PyObject *nb_int(PyObject *self) { return nb_through(self, PyNumber_Long)
 static PyObject *nb_float(PyObject *self) { return nb_through(self, PyNumber_Float); }
 static PyObject *nb_index(PyObject *self) {
   mlx_dtype d = mlx_array_dtype(H(self));
-  if (d == MLX_BOOL || d >= MLX_FLOAT16) {
-    PyErr_SetString(PyExc_TypeError, "only integer arrays of one element can be used as an index");
+  if (d == MLX_BOOL || d >= MLX_FLOAT16 || mlx_array_ndim(H(self))) {
+    PyErr_SetString(PyExc_TypeError, "Only a 0-d integer array can be used as an index.");
     return NULL;
   }
   return item(self);
@@ -193,182 +201,54 @@ static PyObject *tolist(PyObject *self) {
   return list_of(mlx_array_dtype(h), mlx_ravel_array_data(h), (int)mlx_array_ndim(h), mlx_ravel_array_shape(h), mlx_ravel_array_strides(h));
 }
 
-/* Export: the buffer protocol over the array's own memory, pinned meanwhile. */
+/* Methods that are no operations */
 
-struct exported {
-  void *pin;
-  char format[3];
-  Py_ssize_t shape[MAX_NDIM], strides[MAX_NDIM];
-};
-static int get_buffer(PyObject *self, Py_buffer *view, int flags) {
-  static const char formats[][3] = {"?", "B", "H", "I", "Q", "b", "h", "i", "q", "e", "f", "d", "", "Zf"};
-  view->obj = NULL;
-  mlx_array h = H(self);
-  mlx_dtype d = mlx_array_dtype(h);
-  if (d == MLX_BFLOAT16) {
-    PyErr_SetString(PyExc_BufferError, "bfloat16 has no buffer format: convert with astype(mx.float32) first");
-    return -1;
-  }
-  if (wait_for(h)) return -1;
-  bool contiguous = mlx_ravel_array_is_contiguous(h);
-  bool strided = (flags & PyBUF_STRIDES) == PyBUF_STRIDES;
-  if (!contiguous && (!strided || flags & (PyBUF_C_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES)) {
-    PyErr_SetString(PyExc_BufferError, "the array is not contiguous");
-    return -1;
-  }
-  struct exported *e = PyMem_Malloc(sizeof *e);
-  if (!e || mlx_ravel_array_pin(&e->pin, h)) {
-    if (!e) PyErr_NoMemory();
-    else raise_error();
-    PyMem_Free(e);
-    return -1;
-  }
-  memcpy(e->format, formats[d], 3);
-  int n = (int)mlx_array_ndim(h);
-  for (int i = 0; i < n; i++) {
-    e->shape[i] = (Py_ssize_t)mlx_ravel_array_shape(h)[i];
-    e->strides[i] = (Py_ssize_t)(mlx_ravel_array_strides(h)[i] * (int64_t)mlx_dtype_size(d));
-  }
-  *view = (Py_buffer){.buf = mlx_ravel_array_data(h), .obj = Py_NewRef(self), .len = (Py_ssize_t)mlx_array_nbytes(h),
-                      .itemsize = (Py_ssize_t)mlx_dtype_size(d), .readonly = 0, .ndim = n, .internal = e,
-                      .format = flags & PyBUF_FORMAT ? e->format : NULL, .shape = flags & PyBUF_ND ? e->shape : NULL,
-                      .strides = strided ? e->strides : NULL};
-  return 0;
-}
-static void release_buffer(PyObject *self, Py_buffer *view) {
-  (void)self;
-  struct exported *e = view->internal;
-  mlx_ravel_array_unpin(e->pin);
-  PyMem_Free(e);
-}
-
-/* NumPy asks here when it needs more than the buffer: another dtype, or bfloat16 (as float32, as MLX does not offer it). */
-static PyObject *array_to_numpy(PyObject *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"dtype", "copy", NULL};
-  PyObject *dt = Py_None, *copy = Py_None;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:__array__", names, &dt, &copy)) return NULL;
-  PyObject *numpy = PyImport_ImportModule("numpy"), *view = NULL, *r = NULL;
-  if (!numpy) return NULL;
-  if (mlx_array_dtype(H(self)) == MLX_BFLOAT16) {
-    mlx_array wide = mlx_array_new();
-    int status = mlx_astype(&wide, H(self), MLX_FLOAT32, (mlx_stream){NULL});
-    PyObject *x = array_result(status, wide);
-    view = x ? PyMemoryView_FromObject(x) : NULL;
-    Py_XDECREF(x);
-  } else {
-    view = PyMemoryView_FromObject(self);
-  }
-  if (view) r = PyObject_CallMethod(numpy, copy == Py_False ? "asarray" : "array", "OO", view, dt);
-  Py_XDECREF(view);
-  Py_DECREF(numpy);
-  return r;
-}
-
-static PyObject *array_reduce(PyObject *self, PyObject *unused) {
-  (void)unused;
-  PyObject *args = PyTuple_New(0), *state = NULL, *r = NULL;
-  mlx_array flat = mlx_array_new();
-  if (args && !mlx_contiguous(&flat, H(self), false, (mlx_stream){NULL}) && !wait_for(flat)) {
-    PyObject *bytes = PyBytes_FromStringAndSize(mlx_ravel_array_data(flat), (Py_ssize_t)mlx_array_nbytes(flat)), *shape = shape_tuple(flat);
-    state = bytes && shape ? Py_BuildValue("(iNN)", (int)mlx_array_dtype(flat), shape, bytes) : NULL;
-    PyObject *make = state ? PyObject_GetAttrString(core.module, "_array_from_state") : NULL;
-    r = make ? Py_BuildValue("(NN)", make, state) : NULL;
-  } else if (!PyErr_Occurred()) {
-    raise_error();
-  }
-  mlx_array_free(flat);
-  Py_XDECREF(args);
-  return r;
-}
-static PyObject *array_from_state(PyObject *module, PyObject *args) {
-  (void)module;
-  int d, n;
-  PyObject *shape;
-  const char *data;
-  Py_ssize_t len;
-  int64_t dims[MAX_NDIM], size = 1;
-  if (!PyArg_ParseTuple(args, "iOy#", &d, &shape, &data, &len) || to_shape(shape, dims, &n)) return NULL;
-  for (int i = 0; i < n; i++) size *= dims[i];
-  if (d < 0 || d > MLX_COMPLEX64 || size * (int64_t)mlx_dtype_size((mlx_dtype)d) != len) {
-    PyErr_SetString(PyExc_ValueError, "The pickled array is damaged.");
-    return NULL;
-  }
+static PyObject *do_item(const struct function *f, PyObject **v) { return (void)f, item(v[0]); }
+static PyObject *do_tolist(const struct function *f, PyObject **v) { return (void)f, tolist(v[0]); }
+static PyObject *do_copy(const struct function *f, PyObject **v) {
+  (void)f;
   mlx_array h = mlx_array_new();
-  int status = mlx_ravel_array_new_data(&h, data, dims, n, (mlx_dtype)d);
+  int status = mlx_array_set(&h, H(v[0])); /* nodes never change: another cell on the same one is a copy */
   return array_result(status, h);
 }
-static PyObject *array_copy(PyObject *self, PyObject *memo) {
-  (void)memo;
-  mlx_array h = mlx_array_new();
-  int status = mlx_array_set(&h, H(self)); /* nodes never change: another cell on the same one is a copy */
-  return array_result(status, h);
-}
-static PyObject *array_format(PyObject *self, PyObject *spec) {
-  PyObject *v = mlx_array_ndim(H(self)) == 0 ? item(self) : PyObject_Str(self), *r = v ? PyObject_Format(v, spec) : NULL;
-  Py_XDECREF(v);
+static PyObject *do_format(const struct function *f, PyObject **v) {
+  (void)f;
+  if (!PyUnicode_Check(v[1])) return PyErr_Format(PyExc_TypeError, "__format__() takes a string, not %R", Py_TYPE(v[1]));
+  bool one = mlx_array_ndim(H(v[0])) == 0;
+  if (!one && PyUnicode_GET_LENGTH(v[1]))
+    return PyErr_Format(PyExc_TypeError, "Only a 0-d array takes a format; \"%U\" was given for one with %zu dimensions.", v[1],
+                        mlx_array_ndim(H(v[0])));
+  PyObject *value = one ? item(v[0]) : PyObject_Str(v[0]), *r = value ? PyObject_Format(value, v[1]) : NULL;
+  Py_XDECREF(value);
   return r;
 }
-static PyObject *array_item(PyObject *self, PyObject *unused) {
-  (void)unused;
-  return item(self);
-}
-static PyObject *array_tolist(PyObject *self, PyObject *unused) {
-  (void)unused;
-  return tolist(self);
-}
-static PyObject *array_complex(PyObject *self, PyObject *unused) {
-  (void)unused;
-  PyObject *v = item(self);
-  if (!v) return NULL;
-  Py_complex c = PyComplex_AsCComplex(v);
-  Py_DECREF(v);
+static PyObject *do_complex(const struct function *f, PyObject **v) {
+  (void)f;
+  PyObject *value = item(v[0]);
+  if (!value) return NULL;
+  Py_complex c = PyComplex_AsCComplex(value);
+  Py_DECREF(value);
   return PyErr_Occurred() ? NULL : PyComplex_FromCComplex(c);
 }
-static PyObject *array_namespace(PyObject *self, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"api_version", NULL};
-  PyObject *version = Py_None;
-  (void)self;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:__array_namespace__", names, &version)) return NULL;
-  return Py_NewRef(core.module);
+static PyObject *do_namespace(const struct function *f, PyObject **v) { /* self, api_version */
+  (void)f;
+  static const char *const versions[] = {"2021.12", "2022.12", "2023.12", "2024.12"};
+  if (!v[1] || v[1] == Py_None) return Py_NewRef(core.module);
+  const char *wanted = PyUnicode_Check(v[1]) ? PyUnicode_AsUTF8(v[1]) : NULL;
+  for (size_t i = 0; wanted && i < sizeof versions / sizeof *versions; i++)
+    if (!strcmp(wanted, versions[i])) return Py_NewRef(core.module);
+  return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "The array API standard is followed up to 2024.12, not %R.", v[1]);
+}
+/* The device an array may be moved to: memory is unified, so any device that is there has it already. */
+static PyObject *do_to_device(const struct function *f, PyObject **v) { /* self, device, stream */
+  (void)f;
+  mlx_stream s;
+  if (to_stream(v[1], &s)) return NULL;
+  return Py_NewRef(v[0]);
 }
 
-/* DLPack by way of NumPy's implementation of it over our buffer: no copy, pinned until the consumer is done. */
-static PyObject *array_dlpack(PyObject *self, PyObject *args, PyObject *kwargs) {
-  (void)args;
-  PyObject *view = PyMemoryView_FromObject(self), *numpy = view ? PyImport_ImportModule("numpy") : NULL;
-  PyObject *a = numpy ? PyObject_CallMethod(numpy, "asarray", "O", view) : NULL, *f = a ? PyObject_GetAttrString(a, "__dlpack__") : NULL;
-  PyObject *none = PyTuple_New(0), *kw = PyDict_New(), *r = NULL;
-  PyObject *stream = kwargs ? PyDict_GetItemString(kwargs, "stream") : NULL;
-  if (f && none && kw && (!stream || !PyDict_SetItemString(kw, "stream", stream))) r = PyObject_Call(f, none, kw);
-  Py_XDECREF(none);
-  Py_XDECREF(kw);
-  Py_XDECREF(f);
-  Py_XDECREF(a);
-  Py_XDECREF(numpy);
-  Py_XDECREF(view);
-  return r;
-}
-static PyObject *array_dlpack_device(PyObject *self, PyObject *unused) {
-  (void)self, (void)unused;
-  return Py_BuildValue("(ii)", 1, 0);
-}
-
-static PyMethodDef methods[] = {
-    {"item", array_item, METH_NOARGS, "item(self) -> scalar\n\nThe value of an array of size 1 as a Python number. Evaluates it."},
-    {"tolist", array_tolist, METH_NOARGS, "tolist(self) -> list_or_scalar\n\nThe values as nested lists. Evaluates the array."},
-    {"__copy__", array_copy, METH_NOARGS, "__copy__(self) -> array"},
-    {"__deepcopy__", array_copy, METH_O, "__deepcopy__(self, memo: dict) -> array"},
-    {"__reduce__", array_reduce, METH_NOARGS, "__reduce__(self) -> tuple"},
-    {"__format__", array_format, METH_O, "__format__(self, spec: str) -> str"},
-    {"__complex__", array_complex, METH_NOARGS, "__complex__(self) -> complex"},
-    {"__array__", (PyCFunction)(void (*)(void))array_to_numpy, METH_VARARGS | METH_KEYWORDS,
-     "__array__(self, dtype: object | None = None, copy: object | None = None) -> NDArray"},
-    {"__array_namespace__", (PyCFunction)(void (*)(void))array_namespace, METH_VARARGS | METH_KEYWORDS,
-     "__array_namespace__(self, api_version: str | None = None) -> types.ModuleType"},
-    {"__dlpack__", (PyCFunction)(void (*)(void))array_dlpack, METH_VARARGS | METH_KEYWORDS,
-     "__dlpack__(self, *, stream: object | None = None, max_version: object | None = None, dl_device: tuple[int, int] | None = None, "
-     "copy: bool | None = None) -> NDArray"},
-    {"__dlpack_device__", array_dlpack_device, METH_NOARGS, "__dlpack_device__(self) -> tuple"},
+static const struct function plain_methods[] = {
+#include "array.def"
     {0}};
 
 static PyObject *get_size(PyObject *s, void *c) { return (void)c, PyLong_FromSize_t(mlx_array_size(H(s))); }
@@ -380,9 +260,12 @@ static PyObject *get_dtype(PyObject *s, void *c) { return (void)c, Py_NewRef(cor
 static PyObject *get_T(PyObject *s, void *c) { return (void)c, unary(s, mlx_transpose); }
 static PyObject *get_real(PyObject *s, void *c) { return (void)c, unary(s, mlx_real); }
 static PyObject *get_imag(PyObject *s, void *c) { return (void)c, unary(s, mlx_imag); }
+static PyObject *get_device(PyObject *s, void *c) { return (void)s, (void)c, default_device(); }
 static PyObject *get_mT(PyObject *s, void *c) {
   (void)c;
   mlx_array out = mlx_array_new();
+  if (mlx_array_ndim(H(s)) < 2)
+    return PyErr_Format(PyExc_ValueError, "[matrix_transpose] The array must have at least 2 dimensions, not %zu.", mlx_array_ndim(H(s)));
   int status = mlx_swapaxes(&out, H(s), -1, -2, (mlx_stream){NULL});
   return array_result(status, out);
 }
@@ -390,18 +273,57 @@ static PyObject *get_at(PyObject *s, void *c) {
   (void)c;
   return PyObject_CallOneArg((PyObject *)core.ArrayAt, s);
 }
-static PyGetSetDef getset[] = {{"size", get_size, NULL, "Number of elements.", NULL},
-                               {"ndim", get_ndim, NULL, "Number of dimensions.", NULL},
-                               {"itemsize", get_itemsize, NULL, "Bytes of one element.", NULL},
-                               {"nbytes", get_nbytes, NULL, "Bytes of all elements.", NULL},
-                               {"shape", get_shape, NULL, "The size of each dimension, a tuple.", NULL},
-                               {"dtype", get_dtype, NULL, "The Dtype.", NULL},
-                               {"T", get_T, NULL, "The transpose: all dimensions reversed.", NULL},
-                               {"mT", get_mT, NULL, "The last two dimensions exchanged.", NULL},
-                               {"real", get_real, NULL, "The real part.", NULL},
-                               {"imag", get_imag, NULL, "The imaginary part.", NULL},
-                               {"at", get_at, NULL, "x.at[index].add(value) and its kin: updates that add up at repeated indices.", NULL},
-                               {0}};
+static PyGetSetDef getset[] = {
+    {"size", get_size, NULL,
+     "size: int\n\nThe number of elements.\n\n"
+     ">>> mx.zeros((2, 3)).size\n"
+     "6", NULL},
+    {"ndim", get_ndim, NULL,
+     "ndim: int\n\nThe number of dimensions.\n\n"
+     ">>> mx.zeros((2, 3)).ndim\n"
+     "2", NULL},
+    {"itemsize", get_itemsize, NULL,
+     "itemsize: int\n\nThe bytes of one element.\n\n"
+     ">>> mx.array([1, 2]).itemsize\n"
+     "4", NULL},
+    {"nbytes", get_nbytes, NULL,
+     "nbytes: int\n\nThe bytes of all elements.\n\n"
+     ">>> mx.array([1, 2]).nbytes\n"
+     "8", NULL},
+    {"shape", get_shape, NULL,
+     "shape: tuple[int, ...]\n\nThe size of each dimension.\n\n"
+     ">>> mx.zeros((2, 3)).shape\n"
+     "(2, 3)", NULL},
+    {"dtype", get_dtype, NULL,
+     "dtype: Dtype\n\nThe dtype of the elements.\n\n"
+     ">>> mx.array([1, 2]).dtype\n"
+     "mlx.core.int32", NULL},
+    {"device", get_device, NULL,
+     "device: Device\n\nThe default device: an array has none of its own, an operation has.\n\n"
+     ">>> mx.array([1, 2]).device\n"
+     "Device(cpu, 0)", NULL},
+    {"T", get_T, NULL,
+     "T: array\n\nThe array with its dimensions in reverse order.\n\n"
+     ">>> mx.array([[1, 2], [3, 4]]).T\n"
+     "array([[1, 3],\n"
+     "       [2, 4]], dtype=int32)", NULL},
+    {"mT", get_mT, NULL,
+     "mT: array\n\nThe array with its last two dimensions exchanged. ValueError for fewer than two.\n\n"
+     ">>> mx.zeros((2, 3, 4)).mT.shape\n"
+     "(2, 4, 3)", NULL},
+    {"real", get_real, NULL,
+     "real: array\n\nThe real part of each element.\n\n"
+     ">>> mx.array([1 + 2j]).real\n"
+     "array([1], dtype=float32)", NULL},
+    {"imag", get_imag, NULL,
+     "imag: array\n\nThe imaginary part of each element; 0 for real ones.\n\n"
+     ">>> mx.array([1 + 2j]).imag\n"
+     "array([2], dtype=float32)", NULL},
+    {"at", get_at, NULL,
+     "at: ArrayAt\n\nUpdates that add up at repeated indices: x.at[indices].add(values) and its kin give a new array.\n\n"
+     ">>> mx.zeros(3).at[mx.array([0, 0, 2])].add(1)\n"
+     "array([2, 0, 1], dtype=float32)", NULL},
+    {0}};
 static PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(Array, weakrefs), READONLY, NULL}, {0}};
 
 /* Iteration over the first dimension. */
@@ -431,12 +353,10 @@ static void iterator_dealloc(PyObject *self) {
 }
 static Py_hash_t array_hash(PyObject *self) { return (Py_hash_t)((uintptr_t)self >> 4); }
 
-static PyMethodDef module_functions[] = {{"_array_from_state", array_from_state, METH_VARARGS, NULL}, {0}};
-
 int array_init(PyObject *module) {
   static PyType_Slot slots[] = {
-      {Py_tp_new, array_new}, {Py_tp_dealloc, array_dealloc}, {Py_tp_repr, array_repr}, {Py_tp_hash, array_hash},
-      {Py_tp_richcompare, array_compare}, {Py_tp_iter, array_iter}, {Py_tp_methods, methods}, {Py_tp_getset, getset},
+      {Py_tp_new, array_new}, {Py_tp_init, array_initialize}, {Py_tp_dealloc, array_dealloc}, {Py_tp_repr, array_repr}, {Py_tp_hash, array_hash},
+      {Py_tp_richcompare, array_compare}, {Py_tp_iter, array_iter}, {Py_tp_getset, getset},
       {Py_tp_members, members}, {Py_nb_add, nb_add}, {Py_nb_subtract, nb_subtract}, {Py_nb_multiply, nb_multiply},
       {Py_nb_true_divide, nb_true_divide}, {Py_nb_floor_divide, nb_floor_divide}, {Py_nb_remainder, nb_remainder},
       {Py_nb_power, nb_power}, {Py_nb_matrix_multiply, nb_matrix_multiply}, {Py_nb_and, nb_and}, {Py_nb_or, nb_or}, {Py_nb_xor, nb_xor},
@@ -448,24 +368,28 @@ int array_init(PyObject *module) {
       {Py_nb_inplace_xor, nb_inplace_xor}, {Py_nb_inplace_lshift, nb_inplace_lshift}, {Py_nb_inplace_rshift, nb_inplace_rshift},
       {Py_nb_negative, nb_negative}, {Py_nb_absolute, nb_absolute}, {Py_nb_invert, nb_invert}, {Py_nb_positive, nb_positive},
       {Py_nb_int, nb_int}, {Py_nb_float, nb_float}, {Py_nb_index, nb_index}, {Py_nb_bool, nb_bool}, {Py_mp_length, array_length},
-      {Py_mp_subscript, array_getitem}, {Py_mp_ass_subscript, array_setitem}, {Py_bf_getbuffer, get_buffer},
-      {Py_bf_releasebuffer, release_buffer},
-      {Py_tp_doc, "array(val: scalar | list | tuple | DLPackCompatible | array, dtype: Dtype | None = None)\n\nAn N-dimensional array of "
-                  "one dtype, computed lazily."},
+      {Py_mp_subscript, array_getitem}, {Py_mp_ass_subscript, array_setitem}, {Py_bf_getbuffer, array_get_buffer},
+      {Py_bf_releasebuffer, array_release_buffer},
+      {Py_tp_doc, "array(val: scalar | list[Any] | tuple[Any, ...] | DLPackCompatible | array, dtype: Dtype | None = None)\n\n"
+                  "An N-dimensional array of one dtype, computed when its values are asked for.\n\n"
+                  "val: a number, nested lists or tuples of numbers and arrays, a NumPy array, or any object with a buffer or DLPack; always\n"
+                  "a copy. Without a dtype numbers are bool, int32 (int64 where they do not fit), float32 or complex64, and float64 of others\n"
+                  "becomes float32. ValueError for ragged lists and for a number that does not fit the dtype, TypeError for other objects.\n\n"
+                  ">>> mx.array([[1, 2], [3, 4]])\n"
+                  "array([[1, 2],\n"
+                  "       [3, 4]], dtype=int32)\n"
+                  ">>> mx.array([1, 2], dtype=mx.float16)\n"
+                  "array([1, 2], dtype=float16)"},
       {0}};
   static PyType_Spec spec = {"mlx.core.array", sizeof(Array), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   static PyType_Slot it_slots[] = {{Py_tp_iter, PyObject_SelfIter}, {Py_tp_iternext, iterator_next}, {Py_tp_dealloc, iterator_dealloc}, {0}};
   static PyType_Spec it_spec = {"mlx.core.ArrayIterator", sizeof(Iterator), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, it_slots};
   if (!(core.Array = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL))) return -1;
   if (!(core.ArrayIterator = (PyTypeObject *)PyType_FromModuleAndSpec(module, &it_spec, NULL))) return -1;
-  PyObject *priority = PyFloat_FromDouble(1000); /* NumPy leaves mixed operators to us */
+  PyObject *priority = PyFloat_FromDouble(1000); /* NumPy leaves mixed operators to us; its functions convert */
   int status = priority ? PyObject_SetAttrString((PyObject *)core.Array, "__array_priority__", priority) : -1;
   Py_XDECREF(priority);
-  if (status || functions_add((PyObject *)core.Array, array_methods, "mlx.core.array") ||
-      functions_add((PyObject *)core.Array, order_methods, "mlx.core.array")) return -1;
-  if (PyObject_SetAttrString((PyObject *)core.Array, "__array_ufunc__", Py_None)) return -1;
-  return PyModule_AddFunctions(module, module_functions) || PyModule_AddType(module, core.Array) ||
-                 PyModule_AddType(module, core.ArrayIterator)
-             ? -1
-             : 0;
+  const struct function *tables[] = {plain_methods, array_methods, order_methods, export_methods, dlpack_methods};
+  for (size_t i = 0; i < sizeof tables / sizeof *tables && !status; i++) status = functions_add((PyObject *)core.Array, tables[i], "array");
+  return status || PyModule_AddType(module, core.Array) || PyModule_AddType(module, core.ArrayIterator) ? -1 : 0;
 }

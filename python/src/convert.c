@@ -127,6 +127,17 @@ int to_stream(PyObject *o, mlx_stream *s) {
   return 0;
 }
 
+/* A NumPy scalar: of a type below numpy.generic, looked up once NumPy is there. */
+static bool is_numpy_scalar(PyObject *o) {
+  static PyObject *generic;
+  if (!generic) {
+    PyObject *numpy = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy");
+    generic = numpy ? PyObject_GetAttrString(numpy, "generic") : NULL;
+    PyErr_Clear();
+  }
+  return generic && PyType_Check(generic) && PyObject_TypeCheck(o, (PyTypeObject *)generic);
+}
+
 bool is_scalar(PyObject *o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o); }
 
 bool is_array_like(PyObject *o) {
@@ -150,7 +161,7 @@ static int scalar(PyObject *o, bool has_other, mlx_dtype other, mlx_array *h) {
       if (to_double(o, &re, 0)) return -1;
     } else if (overflow > 0 && (!has_other || other == MLX_UINT64)) {
       uint64_t u = PyLong_AsUnsignedLongLong(o);
-      if (PyErr_Occurred()) return -1;
+      if (PyErr_Occurred()) return PyErr_Clear(), PyErr_Format(PyExc_ValueError, "The integer %R does not fit 64 bits.", o), -1;
       if (mlx_ravel_array_new_data(h, &u, NULL, 0, MLX_UINT64)) goto fail;
       return 0;
     } else if (overflow) {
@@ -185,8 +196,16 @@ int to_array_beside(PyObject *o, PyObject *other, mlx_array *h, mlx_array *made)
     *h = H(o);
     return 0;
   }
-  if (!is_scalar(o)) return to_array(o, h, made);
   bool has = Array_Check(other);
+  if (!is_scalar(o)) {
+    if (!has || !is_numpy_scalar(o)) return to_array(o, h, made);
+    /* beside an array NumPy's scalars are as weak as Python's numbers, which most of them turn into */
+    PyObject *number = PyObject_CallMethod(o, "item", NULL);
+    if (!number) return -1;
+    int status = is_scalar(number) ? to_array_beside(number, other, h, made) : to_array(o, h, made);
+    Py_DECREF(number);
+    return status;
+  }
   if (scalar(o, has, has ? mlx_array_dtype(H(other)) : MLX_BOOL, made)) return -1;
   *h = *made;
   return 0;
@@ -236,6 +255,9 @@ struct nest {
   bool arrays;
 };
 
+static bool is_number(PyObject *o) { return PyBool_Check(o) || PyLong_Check(o) || PyFloat_Check(o) || PyComplex_Check(o); }
+
+/* Where an array is met, `arrays` is set: then the parts are stacked, and stacking checks the form. */
 static int measure(PyObject *o, struct nest *s, int depth) {
   if (PyList_Check(o) || PyTuple_Check(o)) {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
@@ -244,18 +266,18 @@ static int measure(PyObject *o, struct nest *s, int depth) {
       return -1;
     }
     if (depth >= s->ndim) s->shape[s->ndim++] = n;
-    if (s->shape[depth] != n) {
+    if (s->shape[depth] != n && !s->arrays) {
       PyErr_SetString(PyExc_ValueError, "Initialization encountered a ragged list: its parts differ in length.");
       return -1;
     }
     for (Py_ssize_t i = 0; i < n; i++) {
       PyObject *x = PySequence_Fast_GET_ITEM(o, i);
       bool list = PyList_Check(x) || PyTuple_Check(x);
-      if (!list && depth + 1 < s->ndim && !Array_Check(x)) {
+      if (!list && depth + 1 < s->ndim && is_number(x) && !s->arrays) {
         PyErr_SetString(PyExc_ValueError, "Initialization encountered a ragged list: numbers beside lists.");
         return -1;
       }
-      if (list && i > 0 && depth + 1 >= s->ndim) {
+      if (list && i > 0 && depth + 1 >= s->ndim && !s->arrays) {
         PyErr_SetString(PyExc_ValueError, "Initialization encountered a ragged list: lists beside numbers.");
         return -1;
       }
@@ -462,7 +484,12 @@ int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
     return plain ? from_buffer(o, dtype, h, false) : from_foreign(o, dtype, h);
   }
   if (PyObject_CheckBuffer(o)) return from_buffer(o, dtype, h, false);
-  if (PyObject_HasAttrString(o, "__dlpack__") || PyObject_HasAttrString(o, "__array__")) return from_foreign(o, dtype, h);
+  if (PyObject_HasAttrString(o, "__dlpack__")) {
+    if (from_dlpack(o, true, h)) return -1;
+    bool wide = mlx_array_dtype(*h) == MLX_FLOAT64;
+    return dtype ? cast_in_place(h, *dtype) : wide ? cast_in_place(h, MLX_FLOAT32) : 0;
+  }
+  if (PyObject_HasAttrString(o, "__array__")) return from_foreign(o, dtype, h);
   PyErr_Format(PyExc_TypeError, "An array cannot be made of %R", Py_TYPE(o));
   return -1;
 }

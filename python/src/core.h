@@ -101,16 +101,44 @@ PyObject *array_getitem(PyObject *self, PyObject *key);
 int array_setitem(PyObject *self, PyObject *key, PyObject *value);
 PyObject *array_at_update(PyObject *array, PyObject *key, PyObject *value, const char *how);
 
+/* export.c, dlpack.c */
+int array_get_buffer(PyObject *self, Py_buffer *view, int flags);
+void array_release_buffer(PyObject *self, Py_buffer *view);
+/* An array of a DLPack producer: a copy, or over its memory. 0, or -1 with an exception. */
+int from_dlpack(PyObject *o, bool copy, mlx_array *h);
+PyObject *do_from_dlpack(const struct function *f, PyObject **v);
+
 /* array.c, types.c, transforms.c, random.c, io.c, ops.c */
 int array_init(PyObject *module);
 int types_init(PyObject *module);
+PyObject *default_device(void);
 int at_init(PyObject *module);
 int transforms_init(PyObject *module);
 int random_init(PyObject *module);
+int options_init(PyObject *module);
+int custom_init(PyObject *module);
 PyObject *array_binary(PyObject *a, PyObject *b, int (*f)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream), PyObject *stream);
-extern const struct function ops_functions[], shape_functions[], create_functions[], array_methods[], random_functions[], io_functions[],
-    device_functions[], order_functions[], order_methods[], transform_functions[], dtype_functions[];
+/* Tables of rows, one a line. */
+extern const struct function array_methods[];
+extern const struct function create_functions[];
+extern const struct function cuda_functions[];
+extern const struct function device_functions[];
+extern const struct function distributed_functions[];
+extern const struct function dlpack_methods[];
+extern const struct function dtype_functions[];
+extern const struct function export_methods[];
+extern const struct function io_functions[];
+extern const struct function metal_functions[];
+extern const struct function ops_functions[];
+extern const struct function order_functions[];
+extern const struct function order_methods[];
 extern const struct function products_functions[];
+extern const struct function random_functions[];
+extern const struct function shape_functions[];
+extern const struct function transform_functions[];
+PyObject *memory_get(const struct function *f, PyObject **v); /* impl: int (*)(size_t *) */
+PyObject *memory_set(const struct function *f, PyObject **v); /* impl: int (*)(size_t *, size_t) */
+PyObject *memory_do(const struct function *f, PyObject **v);  /* impl: int (*)(void) */
 
 /* tree.c: nested lists, tuples and dicts (and their subclasses) with arrays at the leaves, in one fixed order. */
 int tree_arrays(PyObject *tree, mlx_vector_array v);           /* appends the arrays' handles */

@@ -125,44 +125,20 @@ static PyObject *do_asarray(const struct function *f, PyObject **v) { /* a, dtyp
   mlx_dtype d;
   bool has;
   if (to_dtype(v[1], &d, &has)) return NULL;
-  if (Array_Check(v[0]) && !has && v[2] != Py_True) return Py_NewRef(v[0]);
+  bool same = Array_Check(v[0]) && (!has || d == mlx_array_dtype(H(v[0])));
+  if (same && v[2] != Py_True) return Py_NewRef(v[0]);
+  if (v[2] == Py_False) { /* a producer's memory can be used as it is; everything else has to be copied */
+    mlx_array over = mlx_array_new();
+    if (!same && !Array_Check(v[0]) && PyObject_HasAttrString(v[0], "__dlpack__")) {
+      if (from_dlpack(v[0], false, &over)) return NULL;
+      if (!has || mlx_array_dtype(over) == d) return array_take(over);
+      mlx_array_free(over);
+    }
+    return PyErr_Format(PyExc_ValueError, "[asarray] %R with this dtype cannot become an array without a copy.", Py_TYPE(v[0]));
+  }
   mlx_array h = mlx_array_new();
   if (array_from(v[0], has ? &d : NULL, &h)) return mlx_array_free(h), NULL;
   return array_take(h);
-}
-
-/* An array over a buffer's own memory, which stays exported while the array lives. */
-static void drop_view(void *payload) {
-  PyGILState_STATE g = PyGILState_Ensure();
-  PyBuffer_Release(payload);
-  PyMem_Free(payload);
-  PyGILState_Release(g);
-}
-static PyObject *do_from_dlpack(const struct function *f, PyObject **v) { /* x, copy */
-  (void)f;
-  mlx_array h = mlx_array_new();
-  if (v[1] != Py_False) return array_from(v[0], NULL, &h) ? (mlx_array_free(h), NULL) : array_take(h);
-  PyObject *numpy = PyImport_ImportModule("numpy"), *a = numpy ? PyObject_CallMethod(numpy, "from_dlpack", "O", v[0]) : NULL;
-  Py_buffer *b = a ? PyMem_Malloc(sizeof *b) : NULL;
-  Py_XDECREF(numpy);
-  if (!b || PyObject_GetBuffer(a, b, PyBUF_STRIDED_RO | PyBUF_FORMAT)) {
-    PyMem_Free(b);
-    Py_XDECREF(a);
-    return NULL;
-  }
-  Py_DECREF(a);
-  static const char codes[] = "?BHIQbhiqefd";
-  const char *at = strchr(codes, b->format[0] == 'l' ? 'q' : b->format[0] == 'L' ? 'Q' : b->format[0]);
-  int64_t shape[MAX_NDIM], strides[MAX_NDIM];
-  if (!at || b->ndim > MAX_NDIM) {
-    PyErr_Format(PyExc_ValueError, "[from_dlpack] The format \"%s\" has no dtype here.", b->format);
-    PyBuffer_Release(b);
-    PyMem_Free(b);
-    return NULL;
-  }
-  for (int i = 0; i < b->ndim; i++) shape[i] = b->shape[i], strides[i] = b->strides[i] / b->itemsize;
-  int status = mlx_ravel_array_wrap(&h, b->buf, shape, strides, b->ndim, (mlx_dtype)(at - codes), b->readonly, drop_view, b);
-  return array_result(status, h);
 }
 
 const struct function create_functions[] = {
@@ -350,6 +326,13 @@ static PyObject *do_permutation(const struct function *f, PyObject **v) { /* x, 
   DRAWN;
 }
 
+/* mx.random.state: served by name, as in MLX. */
+static PyObject *do_attribute(const struct function *f, PyObject **v) {
+  (void)f;
+  if (PyUnicode_Check(v[0]) && !PyUnicode_CompareWithASCIIString(v[0], "state")) return Py_NewRef(core.random_state);
+  return PyErr_Format(PyExc_AttributeError, "module 'mlx.core.random' has no attribute %R", v[0]);
+}
+
 int random_init(PyObject *module) {
   PyObject *m = PyModule_New("mlx.core.random"), *modules = PyImport_GetModuleDict();
   mlx_array key = mlx_array_new();
@@ -364,7 +347,7 @@ int random_init(PyObject *module) {
   core.random_state = PyList_New(1);
   if (!k || !core.random_state) return -1;
   PyList_SET_ITEM(core.random_state, 0, k);
-  if (PyModule_AddObjectRef(m, "state", core.random_state) || PyModule_AddObjectRef(module, "random", m) ||
+  if (PyModule_AddObjectRef(module, "random", m) ||
       PyDict_SetItemString(modules, "mlx.core.random", m))
     return -1;
   Py_DECREF(m);

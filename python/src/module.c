@@ -56,22 +56,28 @@ static int add_submodule(PyObject *module, const char *name, const struct functi
   return bad ? -1 : 0;
 }
 
-static PyObject *not_available(const struct function *f, PyObject **v) {
-  (void)f, (void)v;
-  Py_RETURN_FALSE;
-}
-static const struct function no_backend[] = {{"is_available", "() -> bool", "False: this library has no such backend.", not_available, NULL, NULL}, {0}};
-
 static int exec(PyObject *module) {
   if (refuse_rival()) return -1;
   core.module = module;
   mlx_set_error_handler(ignore_error, NULL, NULL);
-  if (args_init(module) || types_init(module) || array_init(module) || at_init(module) || transforms_init(module)) return -1;
-  const struct function *tables[] = {ops_functions, shape_functions, create_functions, io_functions, device_functions, transform_functions, dtype_functions, order_functions,
-                                     products_functions};
+  if (args_init(module) || types_init(module) || array_init(module) || at_init(module) || transforms_init(module) ||
+      options_init(module) || custom_init(module))
+    return -1;
+  const struct function *tables[] = {
+      create_functions,
+      device_functions,
+      dtype_functions,
+      io_functions,
+      ops_functions,
+      order_functions,
+      products_functions,
+      shape_functions,
+      transform_functions,
+  };
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     if (functions_add(module, tables[i], "mlx.core")) return -1;
-  if (random_init(module) || add_submodule(module, "metal", no_backend) || add_submodule(module, "cuda", no_backend)) return -1;
+  if (random_init(module) || add_submodule(module, "metal", metal_functions) ||
+      add_submodule(module, "cuda", cuda_functions) || add_submodule(module, "distributed", distributed_functions)) return -1;
   const struct { const char *name; double value; } constants[] = {
       {"e", M_E}, {"euler_gamma", 0.57721566490153286}, {"inf", INFINITY}, {"nan", NAN}, {"pi", M_PI}};
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {

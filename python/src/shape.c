@@ -67,7 +67,7 @@ static PyObject *do_flip(const struct function *f, PyObject **v) {
     for (int k = 0; k < n; k++) {
       int d = axes[k] < 0 ? axes[k] + ndim : axes[k];
       if (d < 0 || d >= ndim) {
-        PyErr_Format(PyExc_ValueError, "[flip] Axis %d is out of bounds for an array with %d dimensions.", axes[k], ndim);
+        PyErr_Format(PyExc_IndexError, "[flip] Axis %d is out of bounds for an array with %d dimensions.", axes[k], ndim);
         goto done;
       }
       start[d] = shape[d] - 1, stop[d] = -shape[d] - 1, step[d] = -1;
@@ -96,7 +96,9 @@ static PyObject *do_transpose(const struct function *f, PyObject **v) {
 }
 static PyObject *do_matrix_transpose(const struct function *f, PyObject **v) {
   BEGIN(1);
-  r = RESULT(mlx_swapaxes(&out, a.h, -1, -2, s));
+  if (mlx_array_ndim(a.h) < 2)
+    PyErr_Format(PyExc_ValueError, "[matrix_transpose] The array must have at least 2 dimensions, not %zu.", mlx_array_ndim(a.h));
+  else r = RESULT(mlx_swapaxes(&out, a.h, -1, -2, s));
   END;
 }
 static PyObject *do_broadcast_to(const struct function *f, PyObject **v) {
@@ -181,7 +183,7 @@ static PyObject *do_unstack(const struct function *f, PyObject **v) { /* x, axis
   int ndim = (int)mlx_array_ndim(a.h);
   if (v[1] && to_int(v[1], &axis)) goto done;
   if (axis < -ndim || axis >= ndim) {
-    PyErr_Format(PyExc_ValueError, "[unstack] Axis %d is out of bounds for an array with %d dimensions.", axis, ndim);
+    PyErr_Format(PyExc_IndexError, "[unstack] Axis %d is out of bounds for an array with %d dimensions.", axis, ndim);
     goto done;
   }
   if (axis < 0) axis += ndim;
@@ -497,7 +499,8 @@ static PyObject *do_diff(const struct function *f, PyObject **v) { /* a, n, axis
   status = mlx_array_set(&out, a.h);
   if ((v[1] && to_int(v[1], &times)) || (v[2] && to_int(v[2], &axis))) goto done;
   if (axis < -ndim || axis >= ndim || times < 0) {
-    PyErr_Format(PyExc_ValueError, "[diff] Axis %d, n %d: invalid for an array with %d dimensions.", axis, times, ndim);
+    if (times < 0) PyErr_Format(PyExc_ValueError, "[diff] n must not be negative, but is %d.", times);
+    else PyErr_Format(PyExc_IndexError, "[diff] Axis %d is out of bounds for an array with %d dimensions.", axis, ndim);
     goto done;
   }
   if (axis < 0) axis += ndim;

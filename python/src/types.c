@@ -239,8 +239,7 @@ static PyGetSetDef iinfo_getset[] = {{"min", info_min, NULL, NULL, NULL}, {"max"
 
 /* Functions of devices, streams, memory */
 
-static PyObject *device_default(const struct function *f, PyObject **v) {
-  (void)f, (void)v;
+PyObject *default_device(void) {
   mlx_device d;
   mlx_device_type t;
   int index;
@@ -249,6 +248,7 @@ static PyObject *device_default(const struct function *f, PyObject **v) {
   mlx_device_get_index(&index, d);
   return device_object(t, index);
 }
+static PyObject *device_default(const struct function *f, PyObject **v) { return (void)f, (void)v, default_device(); }
 static PyObject *device_set(const struct function *f, PyObject **v) {
   (void)f;
   mlx_device d;
@@ -337,18 +337,18 @@ static PyObject *clear_streams(const struct function *f, PyObject **v) {
   (void)f, (void)v; /* streams are records that live as long as the process: there is nothing to give back */
   Py_RETURN_NONE;
 }
-static PyObject *memory_get(const struct function *f, PyObject **v) {
+PyObject *memory_get(const struct function *f, PyObject **v) {
   (void)v;
   size_t n;
   CHECK(((int (*)(size_t *))f->impl)(&n));
   return PyLong_FromSize_t(n);
 }
-static PyObject *memory_do(const struct function *f, PyObject **v) {
+PyObject *memory_do(const struct function *f, PyObject **v) {
   (void)v;
   CHECK(((int (*)(void))f->impl)());
   Py_RETURN_NONE;
 }
-static PyObject *memory_set(const struct function *f, PyObject **v) {
+PyObject *memory_set(const struct function *f, PyObject **v) {
   size_t n, limit = PyLong_AsSize_t(v[0]);
   if (PyErr_Occurred()) return NULL;
   CHECK(((int (*)(size_t *, size_t))f->impl)(&n, limit));

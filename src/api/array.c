@@ -243,6 +243,19 @@ int mlx_ravel_array_wrap(mlx_array *res, void *data, const int64_t *shape, const
   return set(res, wrap(data, shape, strides, ndim, dtype, read_only, release, payload));
 }
 
+bool mlx_ravel_array_is_read_only(const mlx_array arr) {
+  const mx_array *a = arr.ctx;
+  return mlx_ravel_array_is_evaluated(arr) && a->t.buf && a->t.buf->read_only;
+}
+int mlx_ravel_array_buffer(const void **buffer, size_t *bytes, const mlx_array arr) {
+  const mx_array *a = arr.ctx;
+  if (!mlx_ravel_array_is_evaluated(arr))
+    return mx_boundary(mx_fail(MX_EVALUE, "[get_array_buffer_size] Arrays must be evaluated before their buffers are asked for."));
+  *buffer = a->t.buf ? (const void *)a->t.buf : a->t.data; /* a scalar lies in its node */
+  *bytes = a->t.buf ? a->t.buf->size : (size_t)a->t.size * mx_dtype_size(a->t.dtype);
+  return MX_OK;
+}
+
 /* A pin is a reference of the array and one of its buffer: two holders, so nothing writes over the data. */
 int mlx_ravel_array_pin(void **pin, const mlx_array arr) {
   int status = mlx_array_eval(arr);

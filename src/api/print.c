@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,11 +36,22 @@ static void put(struct text *t, const char *format, ...) {
   }
 }
 
-enum { SHOWN = 3, PRECISION = 6 };
+enum { SHOWN = 3, PRECISION = 6, MAX_PRECISION = 1000 };
+static _Atomic int decimals = -1; /* how floating numbers are written: so many decimals, or (-1) six significant digits */
+
+int mlx_ravel_set_print_precision(int precision) {
+  if (precision > MAX_PRECISION)
+    return mx_boundary(mx_fail(MX_EVALUE, "[printoptions] The precision is at most %d decimals, not %d.", MAX_PRECISION, precision));
+  atomic_store_explicit(&decimals, precision < 0 ? -1 : precision, memory_order_relaxed);
+  return MX_OK;
+}
+int mlx_ravel_print_precision(void) { return atomic_load_explicit(&decimals, memory_order_relaxed); }
 
 static void put_float(struct text *t, double v) {
+  int n = mlx_ravel_print_precision();
   if (isnan(v)) put(t, "nan");
-  else put(t, "%.*g", PRECISION, v);
+  else if (n < 0) put(t, "%.*g", PRECISION, v);
+  else put(t, "%.*f", n, v);
 }
 
 static void put_item(struct text *t, enum mx_dtype d, const void *p) {

@@ -79,7 +79,7 @@ static mx_array *logaddexp_dy(mx_build *b, const struct mx_call *c) { return mx_
 static int infer_bitwise(const struct mx_call *c, struct mx_spec *out) {
   int status = mx_infer_any(c, out);
   if (!status && mx_dtype_is_inexact(out->dtype))
-    return mx_fail(MX_ERUNTIME, "[%s] Only allowed on integer or boolean types but got types %s and %s.", mx_op_name(c),
+    return mx_fail(MX_EVALUE, "[%s] Only allowed on integer or boolean types but got types %s and %s.", mx_op_name(c),
                    mx_dtype_name(out->dtype), mx_dtype_name(out->dtype));
   return status;
 }

@@ -42,6 +42,9 @@ MLX_API const int64_t *mlx_ravel_array_strides(const mlx_array arr);
 MLX_API void *mlx_ravel_array_data(const mlx_array arr);
 MLX_API bool mlx_ravel_array_is_evaluated(const mlx_array arr);
 MLX_API bool mlx_ravel_array_is_contiguous(const mlx_array arr); /* row-major without gaps; of an evaluated array */
+MLX_API bool mlx_ravel_array_is_read_only(const mlx_array arr);  /* over memory of others that must not be written; of an evaluated array */
+/* What holds the data of an evaluated array (arrays over the same memory give the same pointer), and its bytes. */
+MLX_API int mlx_ravel_array_buffer(const void **buffer, size_t *bytes, const mlx_array arr);
 /* Uses the caller's memory: strides in elements (NULL: row-contiguous). release(payload) is called once, also on failure. */
 MLX_API int mlx_ravel_array_wrap(mlx_array *res, void *data, const int64_t *shape, const int64_t *strides, int ndim, mlx_dtype dtype,
     bool read_only, void (*release)(void *payload), void *payload);
@@ -83,6 +86,10 @@ MLX_API int mlx_ravel_einsum_path(int *path, mlx_string *report, const char *sub
 /* The state of the implicit random sequence, a key: taken, and put back (for capture by compile, for scopes of a seed). */
 MLX_API int mlx_ravel_random_state(mlx_array *res);
 MLX_API int mlx_ravel_set_random_state(const mlx_array key);
+
+/* How arrays print floating numbers: with so many decimals, or (negative, the default) with six significant digits. */
+MLX_API int mlx_ravel_set_print_precision(int precision);
+MLX_API int mlx_ravel_print_precision(void);
 
 /* Threads that CPU operations share (0: the default); returns the number before. */
 MLX_API int mlx_ravel_set_threads(int count);
