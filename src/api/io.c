@@ -1,7 +1,7 @@
 /* io.c: loading and saving by file name, or through the caller's own readers and writers. */
 #include "api/handle.h"
+#include "api/io.h"
 #include "eval/eval.h"
-#include "io/formats.h"
 #include "ops/ops.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ static int reader_read(struct mx_source *s, void *to, size_t n, uint64_t offset)
   c->v.read_at_offset(c->desc, to, n, (size_t)(s->base + offset));
   return c->v.good(c->desc) ? MX_OK : mx_fail(MX_ERUNTIME, "[load] Reading %s failed.", s->label);
 }
-static int reader_source(struct mx_source *s, mlx_io_reader io) {
+int api_reader_source(struct mx_source *s, mlx_io_reader io, const mlx_stream stream) {
   struct channel *c = io.ctx;
   if (!c) return mx_fail(MX_EVALUE, "[load] The reader handle is empty.");
   if (!c->v.is_open || !c->v.good || !c->v.tell || !c->v.seek || !c->v.read_at_offset)
@@ -72,7 +72,8 @@ static int reader_source(struct mx_source *s, mlx_io_reader io) {
   c->v.seek(c->desc, (int64_t)base, SEEK_SET);
   if (!c->v.good(c->desc) || base > end || end > INT64_MAX)
     return mx_fail(MX_ERUNTIME, "[load] %s cannot be sought in.", channel_label(c));
-  *s = (struct mx_source){.read = reader_read, .size = end - base, .base = base, .label = channel_label(c), .ctx = c};
+  *s = (struct mx_source){.read = reader_read, .size = end - base, .base = base, .label = channel_label(c),
+                          .stream = stream.ctx, .ctx = c};
   return MX_OK;
 }
 static int writer_write(struct mx_sink *s, const void *from, size_t n) {
@@ -80,7 +81,7 @@ static int writer_write(struct mx_sink *s, const void *from, size_t n) {
   c->v.write(c->desc, from, n);
   return c->v.good(c->desc) ? MX_OK : mx_fail(MX_ERUNTIME, "[save] Writing %s failed.", s->label);
 }
-static int writer_sink(struct mx_sink *s, mlx_io_writer io) {
+int api_writer_sink(struct mx_sink *s, mlx_io_writer io) {
   struct channel *c = io.ctx;
   if (!c) return mx_fail(MX_EVALUE, "[save] The writer handle is empty.");
   if (!c->v.is_open || !c->v.good || !c->v.write) return mx_fail(MX_EVALUE, "[save] The writer lacks is_open, good or write.");
@@ -124,9 +125,9 @@ static int load_maps(int status, struct mx_source *s, int (*load)(struct mx_sour
   return mx_boundary(status);
 }
 static int load_maps_file(const char *file, int (*load)(struct mx_source *, struct mx_collector *), mlx_map_string_to_array *res_0,
-                          mlx_map_string_to_string *res_1) {
+                          mlx_map_string_to_string *res_1, const mlx_stream stream) {
   struct mx_source s;
-  int status = mx_source_open(&s, file);
+  int status = mx_source_open(&s, file, stream.ctx);
   if (status) return mx_boundary(status);
   status = load_maps(status, &s, load, res_0, res_1);
   mx_source_close(&s);
@@ -140,44 +141,35 @@ static int load_array(int status, struct mx_source *s, mlx_array *res) {
   return mx_boundary(status);
 }
 int mlx_load(mlx_array *res, const char *file, const mlx_stream s) {
-  (void)s;
   struct mx_source src;
-  int status = mx_source_open(&src, file);
+  int status = mx_source_open(&src, file, s.ctx);
   if (status) return mx_boundary(status);
   status = load_array(status, &src, res);
   mx_source_close(&src);
   return status;
 }
 int mlx_load_reader(mlx_array *res, mlx_io_reader in_stream, const mlx_stream s) {
-  (void)s;
   struct mx_source src;
-  return load_array(reader_source(&src, in_stream), &src, res);
+  return load_array(api_reader_source(&src, in_stream, s), &src, res);
 }
 int mlx_load_safetensors(mlx_map_string_to_array *res_0, mlx_map_string_to_string *res_1, const char *file, const mlx_stream s) {
-  (void)s;
-  return load_maps_file(file, mx_safetensors_load, res_0, res_1);
+  return load_maps_file(file, mx_safetensors_load, res_0, res_1, s);
 }
 int mlx_load_safetensors_reader(mlx_map_string_to_array *res_0, mlx_map_string_to_string *res_1, mlx_io_reader in_stream, const mlx_stream s) {
-  (void)s;
   struct mx_source src;
-  return load_maps(reader_source(&src, in_stream), &src, mx_safetensors_load, res_0, res_1);
+  return load_maps(api_reader_source(&src, in_stream, s), &src, mx_safetensors_load, res_0, res_1);
 }
-int mlx_ravel_load_npz(mlx_map_string_to_array *res, const char *file) { return load_maps_file(file, mx_npz_load, res, NULL); }
+int mlx_ravel_load_npz(mlx_map_string_to_array *res, const char *file) { return load_maps_file(file, mx_npz_load, res, NULL, (mlx_stream){NULL}); }
 int mlx_ravel_load_npz_reader(mlx_map_string_to_array *res, mlx_io_reader in_stream) {
   struct mx_source src;
-  return load_maps(reader_source(&src, in_stream), &src, mx_npz_load, res, NULL);
+  return load_maps(api_reader_source(&src, in_stream, (mlx_stream){NULL}), &src, mx_npz_load, res, NULL);
 }
 
-/* The arrays of a map, row-contiguous and computed, with borrowed names; entries own a reference each. */
-struct prepared {
-  struct mx_entry *e;
-  int64_t n;
-};
-static void prepared_free(struct prepared *p) {
+void api_prepared_free(struct api_prepared *p) {
   for (int64_t i = 0; i < p->n; i++) mx_unref(p->e[i].array);
   mx_free(p->e);
 }
-static int add_entry(struct prepared *p, const char *name, mx_array *a) {
+int api_prepare_array(struct api_prepared *p, const char *name, mx_array *a) {
   struct mx_entry *e = mx_realloc(p->e, (size_t)(p->n + 1) * sizeof *e);
   if (!e) return MX_EMEMORY;
   p->e = e;
@@ -193,20 +185,20 @@ static int add_entry(struct prepared *p, const char *name, mx_array *a) {
   p->e[p->n++] = (struct mx_entry){name, flat};
   return MX_OK;
 }
-static int prepare(const mlx_map_string_to_array map, struct prepared *p) {
+int api_prepare(const mlx_map_string_to_array map, struct api_prepared *p) {
   const char *key;
   void *a;
   int status = map.ctx ? MX_OK : mx_fail(MX_EVALUE, "[save] The map handle is empty.");
-  for (size_t i = 0; !status && api_map_at(map.ctx, i, &key, &a); i++) status = add_entry(p, key, a);
+  for (size_t i = 0; !status && api_map_at(map.ctx, i, &key, &a); i++) status = api_prepare_array(p, key, a);
   return status;
 }
 
 static int save_array(int status, struct mx_sink *s, const mlx_array a) {
-  struct prepared p = {NULL, 0};
+  struct api_prepared p = {NULL, 0};
   if (!status && !a.ctx) status = mx_fail(MX_EVALUE, "[save] The array handle is empty.");
-  if (!status) status = add_entry(&p, "", a.ctx);
+  if (!status) status = api_prepare_array(&p, "", a.ctx);
   if (!status) status = mx_npy_save(s, p.e[0].array);
-  prepared_free(&p);
+  api_prepared_free(&p);
   return status;
 }
 /* Evaluation comes before the file is opened: a failed computation leaves no trace on disk. */
@@ -219,10 +211,10 @@ int mlx_save(const char *file, const mlx_array a) {
 }
 int mlx_save_writer(mlx_io_writer out_stream, const mlx_array a) {
   struct mx_sink s;
-  return mx_boundary(save_array(writer_sink(&s, out_stream), &s, a));
+  return mx_boundary(save_array(api_writer_sink(&s, out_stream), &s, a));
 }
 
-static int save_tensors(struct mx_sink *s, const struct prepared *p, const mlx_map_string_to_string metadata) {
+static int save_tensors(struct mx_sink *s, const struct api_prepared *p, const mlx_map_string_to_string metadata) {
   const char *key;
   void *value;
   size_t n = 0;
@@ -235,36 +227,36 @@ static int save_tensors(struct mx_sink *s, const struct prepared *p, const mlx_m
   return status;
 }
 int mlx_save_safetensors(const char *file, const mlx_map_string_to_array param, const mlx_map_string_to_string metadata) {
-  struct prepared p = {NULL, 0};
+  struct api_prepared p = {NULL, 0};
   struct mx_sink s;
-  int status = prepare(param, &p);
+  int status = api_prepare(param, &p);
   if (!status && !(status = mx_sink_open(&s, file))) status = mx_sink_close(&s, save_tensors(&s, &p, metadata));
-  prepared_free(&p);
+  api_prepared_free(&p);
   return mx_boundary(status);
 }
 int mlx_save_safetensors_writer(mlx_io_writer in_stream, const mlx_map_string_to_array param, const mlx_map_string_to_string metadata) {
-  struct prepared p = {NULL, 0};
+  struct api_prepared p = {NULL, 0};
   struct mx_sink s;
-  int status = prepare(param, &p);
-  if (!status) status = writer_sink(&s, in_stream);
+  int status = api_prepare(param, &p);
+  if (!status) status = api_writer_sink(&s, in_stream);
   if (!status) status = save_tensors(&s, &p, metadata);
-  prepared_free(&p);
+  api_prepared_free(&p);
   return mx_boundary(status);
 }
 int mlx_ravel_save_npz(const char *file, const mlx_map_string_to_array arrays, bool compress) {
-  struct prepared p = {NULL, 0};
+  struct api_prepared p = {NULL, 0};
   struct mx_sink s;
-  int status = prepare(arrays, &p);
+  int status = api_prepare(arrays, &p);
   if (!status && !(status = mx_sink_open(&s, file))) status = mx_sink_close(&s, mx_npz_save(&s, p.e, p.n, compress));
-  prepared_free(&p);
+  api_prepared_free(&p);
   return mx_boundary(status);
 }
 int mlx_ravel_save_npz_writer(mlx_io_writer out_stream, const mlx_map_string_to_array arrays, bool compress) {
-  struct prepared p = {NULL, 0};
+  struct api_prepared p = {NULL, 0};
   struct mx_sink s;
-  int status = prepare(arrays, &p);
-  if (!status) status = writer_sink(&s, out_stream);
+  int status = api_prepare(arrays, &p);
+  if (!status) status = api_writer_sink(&s, out_stream);
   if (!status) status = mx_npz_save(&s, p.e, p.n, compress);
-  prepared_free(&p);
+  api_prepared_free(&p);
   return mx_boundary(status);
 }

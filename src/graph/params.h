@@ -37,6 +37,7 @@
  *   hadamard              mx_hadamard_params        -        last axis                  a
  *   arange                mx_arange_params          size                                -
  *   random_bits           mx_bits_params            shape of what one key draws         keys (…, 2) uint32; out: … + shape
+ *   load                  mx_load_params            shape of what is stored             -; object: mx_reader (graph/load.h)
  *
  * Index arrays are int32, uint32 or int64, all of a call alike. A negative index counts from the end; out of bounds is
  * MX_EINDEX (gather, gather_axis, scatter, scatter_axis). Dynamic starts are clamped so that the slice fits. */
@@ -86,6 +87,12 @@ struct mx_hadamard_params {
 struct mx_arange_params {
   double start, step; /* element i is start + i * step: in double for floats, in int64 for integers */
   int64_t dtype;
+};
+
+struct mx_load_params {
+  uint64_t offset; /* of the first byte behind the reader */
+  int32_t form;    /* enum mx_load_form */
+  int32_t dtype;   /* of the output, where the form does not say */
 };
 
 struct mx_bits_params {

@@ -1,9 +1,11 @@
-/* formats.h: npy, npz and safetensors. Loading reads the data at once: a file may be replaced or removed afterwards.
+/* formats.h: npy, npz and safetensors (gguf.h has GGUF). Small arrays are read at once; larger ones of a file are lazy: they
+ * hold the file open and are read when they are asked for, so that it may be replaced or removed meanwhile.
  * Invariant: nothing that a file says is believed before it is checked against the file's size. */
 #ifndef MX_IO_FORMATS_H
 #define MX_IO_FORMATS_H
 
 #include "graph/array.h"
+#include "graph/load.h"
 #include "io/stream.h"
 
 /* What a file's arrays are given to; copies the name, takes the reference. Non-zero stops. */
@@ -25,9 +27,15 @@ int mx_safetensors_load(struct mx_source *s, struct mx_collector *c);
 int mx_safetensors_save(struct mx_sink *s, const struct mx_entry *e, int64_t n, const char *const *keys, const char *const *values,
                         int64_t npairs);
 
-/* A new array of this shape and dtype whose data a reader fills. */
-mx_array *mx_io_array(const int64_t *shape, int ndim, enum mx_dtype dtype);
-/* What a file filled, made sound: any non-zero byte of a bool is true, and kernels count on 1. */
-void mx_io_sound(mx_array *a);
+/* A stored array. Its bytes, mx_load_bytes of them, are known to lie inside the source. */
+struct mx_stored {
+  enum mx_dtype dtype;
+  enum mx_load_form form;
+  int ndim;
+  int64_t shape[MX_MAX_NDIM];
+  uint64_t offset;
+};
+/* The array (three of them for a form that stays packed), each a reference. */
+int mx_stored_load(struct mx_source *s, const struct mx_stored *t, mx_array **out);
 
 #endif

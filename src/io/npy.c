@@ -1,6 +1,8 @@
 /* npy.c: NumPy's format for one array, versions 1 to 3.
  * Source: NumPy Enhancement Proposal 1, and numpy.lib.format's documentation. */
 #include "core/error.h"
+#include "graph/build.h"
+#include "graph/prim.h"
 #include "io/formats.h"
 
 #include <stdio.h>
@@ -13,14 +15,6 @@ enum { MAX_HEADER = 1 << 20 };
 static const char *const descr[MX_DTYPE_COUNT] = {"|b1", "|u1", "<u2", "<u4", "<u8", "|i1", "<i2",
                                                   "<i4", "<i8", "<f2", "<f4", "<f8", "<V2", "<c8"};
 
-mx_array *mx_io_array(const int64_t *shape, int ndim, enum mx_dtype dtype) {
-  int64_t size;
-  mx_buffer *buf;
-  if (mx_shape_size("load", shape, ndim, dtype, &size) || mx_buffer_new(&buf, (size_t)size * mx_dtype_size(dtype), MX_MEMORY_HOST))
-    return NULL;
-  return mx_array_leaf(shape, ndim, dtype, buf, buf->host, NULL);
-}
-
 /* The value of a key of the header's Python dict, or NULL. */
 static const char *find(const char *header, const char *key) {
   const char *at = strstr(header, key);
@@ -31,11 +25,8 @@ static const char *find(const char *header, const char *key) {
 }
 
 struct header {
-  enum mx_dtype dtype;
-  bool swap, fortran;
-  int ndim;
-  int64_t shape[MX_MAX_NDIM];
-  uint64_t data; /* offset */
+  struct mx_stored a;
+  bool fortran;
 };
 
 static int bad(const struct mx_source *s, const char *what) {
@@ -48,8 +39,8 @@ static int read_dtype(const struct mx_source *s, const char *text, struct header
   for (int i = 0; i < MX_DTYPE_COUNT; i++) {
     if (!order || !strchr("<>=|", order)) break;
     if (strncmp(descr[i] + 1, d + 1, 2) || text[4] != *text) continue;
-    h->dtype = (enum mx_dtype)i;
-    h->swap = order == '>' && mx_dtype_size(h->dtype) > 1;
+    h->a.dtype = (enum mx_dtype)i;
+    h->a.form = order == '>' && mx_dtype_size(h->a.dtype) > 1 ? MX_LOAD_SWAPPED : MX_LOAD_PLAIN;
     return MX_OK;
   }
   return mx_fail(MX_ERUNTIME, "[load] %s holds a dtype that has no equal here: %.8s.", s->label, text);
@@ -60,12 +51,12 @@ static int read_shape(const struct mx_source *s, const char *at, struct header *
   for (;;) {
     while (*at == ' ' || *at == ',') at++;
     if (*at == ')') return MX_OK;
-    if (*at < '0' || *at > '9' || h->ndim == MX_MAX_NDIM) return bad(s, "its shape is malformed");
+    if (*at < '0' || *at > '9' || h->a.ndim == MX_MAX_NDIM) return bad(s, "its shape is malformed");
     int64_t v = 0;
     for (; *at >= '0' && *at <= '9'; at++)
       if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *at - '0', &v)) return bad(s, "a dimension is too large");
     if (*at == 'L') at++;
-    h->shape[h->ndim++] = v;
+    h->a.shape[h->a.ndim++] = v;
   }
 }
 
@@ -78,7 +69,7 @@ static int read_header(struct mx_source *s, struct header *h) {
   uint64_t length = lead[8] | (uint64_t)lead[9] << 8, start = 10;
   if (lead[6] > 3 || lead[6] < 1) return bad(s, "its version is unknown");
   if (lead[6] > 1) {
-    if ((status = mx_source_read(s, lead, 12, 0))) return status;
+    if ((status = mx_source_read(s, lead + 10, 2, 10))) return status;
     length |= (uint64_t)lead[10] << 16 | (uint64_t)lead[11] << 24;
     start = 12;
   }
@@ -94,49 +85,40 @@ static int read_header(struct mx_source *s, struct header *h) {
   if (!status) status = read_shape(s, shape, h);
   h->fortran = f && !strncmp(f, "True", 4);
   if (!status && !h->fortran && strncmp(f, "False", 5)) status = bad(s, "its fortran_order is neither True nor False");
-  h->data = start + length;
+  h->a.offset = start + length;
   mx_free(text);
   return status;
 }
 
-static void swap_bytes(unsigned char *p, int64_t n, size_t size) {
-  for (int64_t i = 0; i < n; i++, p += size)
-    for (size_t k = 0; k < size / 2; k++) {
-      unsigned char t = p[k];
-      p[k] = p[size - 1 - k];
-      p[size - 1 - k] = t;
-    }
+/* Fortran order: the same data is a row-major array of the reversed shape, transposed: no data moves. */
+static int transpose(struct mx_source *s, mx_array **a) {
+  int64_t order[MX_MAX_NDIM];
+  int n = (*a)->t.ndim;
+  for (int d = 0; d < n; d++) order[d] = n - 1 - d;
+  mx_build b;
+  mx_build_begin(&b, s->stream);
+  mx_array *turned = mx_apply_ints(&b, &mx_prim_transpose, mx_build_own(&b, *a), order, n);
+  *a = NULL;
+  return mx_build_end(&b, turned, a);
 }
 
-void mx_io_sound(mx_array *a) {
-  if (a->t.dtype != MX_BOOL) return;
-  for (uint8_t *p = a->t.data, *end = p + a->t.size; p < end; p++) *p = *p != 0;
-}
-
-/* Fortran order: the same data is a row-major array of the reversed shape; its strides are told, no data moves. */
 int mx_npy_load(struct mx_source *s, mx_array **out) {
   struct header h;
   int status = read_header(s, &h);
   int64_t size;
-  if (status || (status = mx_shape_size("load", h.shape, h.ndim, h.dtype, &size))) return status;
-  uint64_t bytes = (uint64_t)size * mx_dtype_size(h.dtype);
-  if (h.data > s->size || bytes > s->size - h.data) return bad(s, "it ends before its data does");
-  mx_array *a = mx_io_array(h.shape, h.ndim, h.dtype);
-  if (!a) return mx_error_class();
-  if ((status = mx_source_read(s, a->t.data, bytes, h.data))) {
-    mx_unref(a);
-    return status;
+  if (status || (status = mx_shape_size("load", h.a.shape, h.a.ndim, h.a.dtype, &size))) return status;
+  if (h.a.offset > s->size || mx_load_bytes(h.a.form, h.a.dtype, size) > s->size - h.a.offset) return bad(s, "it ends before its data does");
+  h.fortran = h.fortran && h.a.ndim > 1;
+  for (int d = 0; h.fortran && d < h.a.ndim / 2; d++) {
+    int64_t t = h.a.shape[d];
+    h.a.shape[d] = h.a.shape[h.a.ndim - 1 - d];
+    h.a.shape[h.a.ndim - 1 - d] = t;
   }
-  bool complex = h.dtype == MX_COMPLEX64;
-  if (h.swap) swap_bytes(a->t.data, complex ? 2 * size : size, complex ? 4 : mx_dtype_size(h.dtype));
-  mx_io_sound(a);
-  int64_t step = 1; /* an empty array may have dimensions whose product overflows; its strides are never used */
-  for (int d = 0; h.fortran && size && d < h.ndim; d++) {
-    a->t.strides[d] = step;
-    step *= h.shape[d];
-  }
-  *out = a;
-  return MX_OK;
+  mx_array *a = NULL;
+  status = mx_stored_load(s, &h.a, &a);
+  if (!status && h.fortran) status = transpose(s, &a);
+  if (!status) *out = a;
+  return status;
 }
 
 int mx_npy_save(struct mx_sink *s, mx_array *a) {

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "io/formats.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -30,35 +31,80 @@ struct member {
   char name[512];
 };
 
-/* Memory as a source, for the npy inside. */
-static int memory_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
-  memcpy(to, (const char *)s->ctx + offset, n);
+/* The npy inside a member as a source, read from front to back: unpacked straight to where it is wanted, summed on the way. */
+struct unpack {
+  struct mx_source npy;
+  struct mx_source *archive;
+  const struct member *m;
+  uint64_t data, done; /* where the member's bytes begin; how many plain ones were given */
+  uint64_t fed;        /* packed bytes given to inflate */
+  uint32_t crc;
+  bool ended; /* inflate has seen the end */
+  z_stream z;
+  unsigned char chunk[16384];
+};
+
+/* Up to n plain bytes; fewer only at the stream's end. */
+static int inflate_to(struct unpack *u, unsigned char *to, size_t n, size_t *made) {
+  *made = 0;
+  while (*made < n && !u->ended) {
+    if (!u->z.avail_in && u->fed < u->m->packed) {
+      uint64_t left = u->m->packed - u->fed;
+      size_t more = left < sizeof u->chunk ? (size_t)left : sizeof u->chunk;
+      int status = mx_source_read(u->archive, u->chunk, more, u->data + u->fed);
+      if (status) return status;
+      u->z.next_in = u->chunk, u->z.avail_in = (uInt)more;
+      u->fed += more;
+    }
+    uInt want = n - *made < 1 << 30 ? (uInt)(n - *made) : 1 << 30;
+    u->z.next_out = to + *made, u->z.avail_out = want;
+    int code = inflate(&u->z, Z_NO_FLUSH);
+    uInt got = want - u->z.avail_out;
+    *made += got;
+    u->ended = code == Z_STREAM_END;
+    if (!u->ended && (code != Z_OK || (!got && !u->z.avail_in && u->fed == u->m->packed))) return bad(u->archive, "a member is damaged");
+  }
   return MX_OK;
 }
 
-static int inflate_member(struct mx_source *s, const struct member *m, uint64_t at, unsigned char *out) {
-  unsigned char chunk[65536];
-  z_stream z = {0};
-  if (inflateInit2(&z, -MAX_WBITS) != Z_OK) return mx_fail(MX_EMEMORY, "[load] No memory to decompress %s.", s->label);
-  uint64_t left = m->packed, room = m->size;
-  int status = MX_OK, code = Z_OK;
-  while (!status && code == Z_OK) {
-    size_t n = left < sizeof chunk ? (size_t)left : sizeof chunk;
-    if (!z.avail_in) {
-      if ((status = mx_source_read(s, chunk, n, at))) break;
-      z.next_in = chunk, z.avail_in = (uInt)n;
-      at += n, left -= n;
-    }
-    size_t want = room < 1 << 30 ? (size_t)room : 1 << 30;
-    z.next_out = out, z.avail_out = (uInt)want;
-    code = inflate(&z, Z_NO_FLUSH);
-    size_t made = want - z.avail_out;
-    out += made, room -= made;
-    if (code == Z_OK && !made && !z.avail_in && !left) code = Z_DATA_ERROR;
-    if (code == Z_OK && !room && want == 0 && made == 0 && z.avail_in) code = Z_DATA_ERROR;
+static int unpack_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
+  struct unpack *u = s->ctx;
+  assert(offset == u->done);
+  size_t made = n;
+  int status = u->m->method == STORED ? mx_source_read(u->archive, to, n, u->data + offset) : inflate_to(u, to, n, &made);
+  if (!status && made < n) status = bad(u->archive, "a member does not decompress to its stated size");
+  if (status) return status;
+  u->done += n;
+  for (const unsigned char *p = to; n;) {
+    uInt some = n < 1 << 30 ? (uInt)n : 1 << 30;
+    u->crc = (uint32_t)crc32(u->crc, p, some);
+    p += some, n -= some;
   }
-  inflateEnd(&z);
-  if (!status && (code != Z_STREAM_END || room)) status = bad(s, "a member does not decompress to its stated size");
+  return MX_OK;
+}
+
+/* What the npy left unread, then the sum and the end of the packed stream. */
+static int unpack_finish(struct unpack *u) {
+  unsigned char rest[4096];
+  while (u->done < u->m->size) {
+    uint64_t left = u->m->size - u->done;
+    int status = unpack_read(&u->npy, rest, left < sizeof rest ? (size_t)left : sizeof rest, u->done);
+    if (status) return status;
+  }
+  size_t made = 0;
+  int status = u->m->method == DEFLATED ? inflate_to(u, rest, 1, &made) : MX_OK; /* the end mark may stand behind the last byte */
+  if (status) return status;
+  if (made) return bad(u->archive, "a member does not decompress to its stated size");
+  return u->crc == u->m->crc ? MX_OK : bad(u->archive, "a member's checksum differs");
+}
+
+static int unpack_npy(struct mx_source *s, const struct member *m, uint64_t data, mx_array **a) {
+  struct unpack u = {.archive = s, .m = m, .data = data};
+  u.npy = (struct mx_source){.read = unpack_read, .size = m->size, .label = s->label, .stream = s->stream, .ctx = &u};
+  if (m->method == DEFLATED && inflateInit2(&u.z, -MAX_WBITS) != Z_OK) return mx_fail(MX_EMEMORY, "[load] No memory to decompress %s.", s->label);
+  int status = mx_npy_load(&u.npy, a);
+  if (!status && (status = unpack_finish(&u))) mx_unref(*a);
+  if (m->method == DEFLATED) inflateEnd(&u.z);
   return status;
 }
 
@@ -72,27 +118,12 @@ static int load_member(struct mx_source *s, const struct member *m, struct mx_co
   if (m->method != STORED && m->method != DEFLATED) return bad(s, "a member is packed by an unknown method");
   /* Deflate cannot do better than 1032 to 1: a larger promise is a lie, and is not worth the memory. */
   if (m->method == STORED ? m->size != m->packed : m->size / 1032 > m->packed + 64) return bad(s, "a member's sizes contradict each other");
-  unsigned char *plain = mx_malloc(m->size + 1);
-  if (!plain) return MX_EMEMORY;
-  status = m->method == STORED ? mx_source_read(s, plain, m->size, data) : inflate_member(s, m, data, plain);
-  uint32_t crc = 0;
-  for (uint64_t at = 0; !status && at < m->size;) {
-    uInt n = m->size - at < 1 << 30 ? (uInt)(m->size - at) : 1 << 30;
-    crc = (uint32_t)crc32(crc, plain + at, n);
-    at += n;
-  }
-  if (!status && crc != m->crc) status = bad(s, "a member's checksum differs");
   mx_array *a = NULL;
-  struct mx_source inner = {.read = memory_read, .size = m->size, .label = s->label, .ctx = plain};
-  if (!status) status = mx_npy_load(&inner, &a);
-  if (!status) {
-    char name[512];
-    size_t n = strlen(m->name);
-    snprintf(name, sizeof name, "%.*s", (int)(n > 4 && !strcmp(m->name + n - 4, ".npy") ? n - 4 : n), m->name);
-    status = c->array(c, name, a);
-  }
-  mx_free(plain);
-  return status;
+  if ((status = unpack_npy(s, m, data, &a))) return status;
+  char name[512];
+  size_t n = strlen(m->name);
+  snprintf(name, sizeof name, "%.*s", (int)(n > 4 && !strcmp(m->name + n - 4, ".npy") ? n - 4 : n), m->name);
+  return c->array(c, name, a);
 }
 
 /* Finds the central directory: the end record is in the last 64 KiB. */

@@ -27,14 +27,6 @@ static int by_begin(const void *a, const void *b) {
   return x->begin != y->begin ? (x->begin < y->begin ? -1 : 1) : (x->end > y->end) - (x->end < y->end);
 }
 
-/* A tensor as the header tells of it. */
-struct told {
-  enum mx_dtype dtype;
-  int ndim;
-  int64_t dims[MX_MAX_NDIM];
-  struct range range;
-};
-
 /* An 8-bit float has no dtype of ours; its bytes come as uint8, as in MLX. */
 static int read_dtype(const char *name) {
   for (int d = 0; d < MX_DTYPE_COUNT; d++)
@@ -42,7 +34,7 @@ static int read_dtype(const char *name) {
   return strcmp(name, "F8_E4M3") ? MX_DTYPE_COUNT : MX_UINT8;
 }
 
-static int read_told(struct mx_source *s, const char *name, json_t *v, uint64_t data, struct told *t) {
+static int read_told(struct mx_source *s, const char *name, json_t *v, uint64_t data, struct mx_stored *t, struct range *r) {
   json_t *dtype = json_object_get(v, "dtype"), *shape = json_object_get(v, "shape"), *at = json_object_get(v, "data_offsets");
   if (!json_is_string(dtype) || !json_is_array(shape) || !json_is_array(at) || json_array_size(at) != 2)
     return bad(s, name, "dtype, shape or data_offsets is missing");
@@ -54,30 +46,26 @@ static int read_told(struct mx_source *s, const char *name, json_t *v, uint64_t 
   for (int i = 0; i < t->ndim; i++) {
     json_t *x = json_array_get(shape, (size_t)i);
     if (!json_is_integer(x) || json_integer_value(x) < 0) return bad(s, name, "its shape is malformed");
-    t->dims[i] = json_integer_value(x);
+    t->shape[i] = json_integer_value(x);
   }
   json_t *b = json_array_get(at, 0), *e = json_array_get(at, 1);
   if (!json_is_integer(b) || !json_is_integer(e) || json_integer_value(b) < 0 || json_integer_value(e) < json_integer_value(b))
     return bad(s, name, "its data_offsets are malformed");
-  t->range = (struct range){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(e)};
+  *r = (struct range){(uint64_t)json_integer_value(b), (uint64_t)json_integer_value(e)};
   int64_t size;
-  int status = mx_shape_size("load_safetensors", t->dims, t->ndim, t->dtype, &size);
+  int status = mx_shape_size("load_safetensors", t->shape, t->ndim, t->dtype, &size);
   if (status) return status;
-  if (t->range.end - t->range.begin != (uint64_t)size * mx_dtype_size(t->dtype)) return bad(s, name, "its byte range does not fit its shape");
-  if (t->range.end > s->size - data) return bad(s, name, "its data lies past the end of the file");
+  if (r->end - r->begin != (uint64_t)size * mx_dtype_size(t->dtype)) return bad(s, name, "its byte range does not fit its shape");
+  if (r->end > s->size - data) return bad(s, name, "its data lies past the end of the file");
+  t->offset = data + r->begin;
+  t->form = MX_LOAD_PLAIN;
   return MX_OK;
 }
 
-static int load_one(struct mx_source *s, const char *name, const struct told *t, uint64_t data, struct mx_collector *c) {
-  mx_array *a = mx_io_array(t->dims, t->ndim, t->dtype);
-  if (!a) return mx_error_class();
-  int status = mx_source_read(s, a->t.data, t->range.end - t->range.begin, data + t->range.begin);
-  if (status) {
-    mx_unref(a);
-    return status;
-  }
-  mx_io_sound(a);
-  return c->array(c, name, a);
+static int load_one(struct mx_source *s, const char *name, const struct mx_stored *t, struct mx_collector *c) {
+  mx_array *a;
+  int status = mx_stored_load(s, t, &a);
+  return status ? status : c->array(c, name, a);
 }
 
 /* A first pass over the ranges alone, so that a file whose tensors share bytes is refused before anything is read. */
@@ -89,10 +77,9 @@ static int check_ranges(struct mx_source *s, json_t *root, uint64_t data) {
   const char *name;
   json_t *v;
   json_object_foreach(root, name, v) {
-    struct told t;
+    struct mx_stored t;
     if (!strcmp(name, METADATA)) continue;
-    if ((status = read_told(s, name, v, data, &t))) break;
-    r[n++] = t.range;
+    if ((status = read_told(s, name, v, data, &t, &r[n++]))) break;
   }
   if (!status) qsort(r, n, sizeof *r, by_begin);
   for (size_t i = 1; i < n && !status; i++)
@@ -148,10 +135,11 @@ int mx_safetensors_load(struct mx_source *s, struct mx_collector *c) {
   const char *name;
   json_t *v;
   json_object_foreach(root, name, v) {
-    struct told t;
+    struct mx_stored t;
+    struct range r;
     if (status) break;
     if (!strcmp(name, METADATA)) status = load_metadata(s, v, c);
-    else if (!(status = read_told(s, name, v, 8 + n, &t))) status = load_one(s, name, &t, 8 + n, c);
+    else if (!(status = read_told(s, name, v, 8 + n, &t, &r))) status = load_one(s, name, &t, c);
   }
   json_decref(root);
   return status;

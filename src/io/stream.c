@@ -2,43 +2,79 @@
 #include "io/stream.h"
 
 #include "core/alloc.h"
+#include "graph/load.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int file_read(struct mx_source *s, void *to, size_t n, uint64_t offset) {
+/* Files whose arrays are lazy hold a descriptor each: beyond this many, files are read at once and closed. */
+enum { LAZY_FILES = 128 };
+static _Atomic int open_files;
+
+struct file {
+  struct mx_reader r;
+  int fd;
+  uint64_t size;
+  char path[]; /* for messages */
+};
+
+static int file_read(struct mx_reader *r, void *to, size_t n, uint64_t offset) {
+  const struct file *f = (struct file *)r;
   char *p = to;
   while (n) {
-    ssize_t got = pread(s->fd, p, n > 1 << 30 ? 1 << 30 : n, (off_t)offset);
+    ssize_t got = pread(f->fd, p, n > 1 << 30 ? 1 << 30 : n, (off_t)offset);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return mx_fail(MX_ERUNTIME, "[load] Reading %s failed: %s.", s->label, strerror(errno));
-    if (got == 0) return mx_fail(MX_ERUNTIME, "[load] %s ends too early.", s->label);
+    if (got < 0) return mx_fail(MX_ERUNTIME, "[load] Reading %s failed: %s.", f->path, strerror(errno));
+    if (got == 0) return mx_fail(MX_ERUNTIME, "[load] %s ends too early.", f->path);
     p += got, n -= (size_t)got, offset += (uint64_t)got;
   }
   return MX_OK;
 }
+static void file_destroy(struct mx_object *o) {
+  struct file *f = (struct file *)o;
+  if (f->r.map) munmap((void *)(uintptr_t)f->r.map, (size_t)f->size);
+  close(f->fd);
+  atomic_fetch_sub(&open_files, 1);
+  mx_free(f);
+}
+static const struct mx_object_type file_type = {.name = "File", .destroy = file_destroy};
 
-int mx_source_open(struct mx_source *s, const char *path) {
+static int source_read(struct mx_source *s, void *to, size_t n, uint64_t offset) { return file_read(s->ctx, to, n, offset); }
+
+int mx_source_open(struct mx_source *s, const char *path, struct mx_stream *stream) {
   struct stat st;
   if (!path) return mx_fail(MX_EVALUE, "[load] The path is NULL.");
   /* Not blocking: a pipe is to be refused, not waited for. A regular file does not mind. */
-  *s = (struct mx_source){.read = file_read, .label = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (s->fd < 0) return mx_fail(MX_ERUNTIME, "[load] Failed to open %s: %s.", path, strerror(errno));
-  if (fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
-    close(s->fd);
-    return mx_fail(MX_ERUNTIME, "[load] %s is not a regular file.", path);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return mx_fail(MX_ERUNTIME, "[load] Failed to open %s: %s.", path, strerror(errno));
+  bool regular = !fstat(fd, &st) && S_ISREG(st.st_mode);
+  struct file *f = regular ? mx_malloc(sizeof *f + strlen(path) + 1) : NULL;
+  if (!f) {
+    close(fd);
+    return regular ? MX_EMEMORY : mx_fail(MX_ERUNTIME, "[load] %s is not a regular file.", path);
   }
-  s->size = (uint64_t)st.st_size;
+  *f = (struct file){.r = {.o = {1, &file_type}, .read = file_read}, .fd = fd, .size = (uint64_t)st.st_size};
+  memcpy(f->path, path, strlen(path) + 1);
+  const char *wish = getenv("MLX_MMAP");
+  if (wish && !strcmp(wish, "1") && f->size) {
+    void *map = mmap(NULL, (size_t)f->size, PROT_READ, MAP_SHARED, fd, 0);
+    if (map != MAP_FAILED) f->r.map = map;
+  }
+  bool lazy = atomic_fetch_add(&open_files, 1) < LAZY_FILES;
+  *s = (struct mx_source){.read = source_read, .size = f->size, .label = f->path, .stream = stream, .ctx = f};
+  if (lazy || f->r.map) s->file = &f->r;
   return MX_OK;
 }
-void mx_source_close(struct mx_source *s) { close(s->fd); }
+void mx_source_close(struct mx_source *s) { mx_object_unref(s->ctx); }
 
 int mx_source_read(struct mx_source *s, void *to, uint64_t n, uint64_t offset) {
   if (offset > s->size || n > s->size - offset)

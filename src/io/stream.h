@@ -1,6 +1,6 @@
 /* stream.h: where bytes come from and where they go: files, or the caller's own readers and writers.
  * Invariant: every read is checked against the size; a file is written under another name, synced, and renamed at the end, so
- * that it is whole or not there. */
+ * that it is whole or not there. A file that lazy arrays still read from stays open for them: replacing it harms nothing. */
 #ifndef MX_IO_STREAM_H
 #define MX_IO_STREAM_H
 
@@ -10,15 +10,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct mx_reader;
+struct mx_stream;
+
 struct mx_source {
   int (*read)(struct mx_source *s, void *to, size_t n, uint64_t offset); /* exactly n bytes, or an error */
   uint64_t size;
   uint64_t base;     /* of a caller's reader: where its bytes begin */
   const char *label; /* for messages */
-  int fd;
+  struct mx_reader *file;   /* of a file: what lazy arrays read through; NULL: everything is read at once */
+  struct mx_stream *stream; /* lazy arrays load on it; NULL: the default */
   void *ctx;
 };
-int mx_source_open(struct mx_source *s, const char *path);
+/* A regular file. While few files are open its larger arrays are lazy; MLX_MMAP=1 in the environment maps it. */
+int mx_source_open(struct mx_source *s, const char *path, struct mx_stream *stream);
 void mx_source_close(struct mx_source *s); /* of a file */
 /* n bytes at offset; an error that names the source when it is shorter. */
 int mx_source_read(struct mx_source *s, void *to, uint64_t n, uint64_t offset);

@@ -179,13 +179,13 @@ TEST(a_member_that_lies_is_refused) {
   e = z, e.size++;
   CHECK_ERROR(load_one(&m, &e), MX_ERUNTIME, "stated size");
   e = z, e.size--;
-  CHECK_ERROR(load_one(&m, &e), MX_ERUNTIME, "stated size");
+  CHECK_ERROR(load_one(&m, &e), MX_ERUNTIME, "ends before its data");
   e = z, e.size = 0xfffffff0u; /* a bomb's promise */
   CHECK_ERROR(load_one(&m, &e), MX_ERUNTIME, "contradict");
   e = z, e.packed--;
   CHECK_ERROR(load_one(&m, &e), MX_ERUNTIME, "");
   memset(packed, 0xff, 8);
-  CHECK_ERROR(load_one(&m, &z), MX_ERUNTIME, "stated size");
+  CHECK_ERROR(load_one(&m, &z), MX_ERUNTIME, "damaged");
   CHECK(!m.ctx);
   files_end();
 }
