@@ -231,12 +231,14 @@ static int poll_signals(void *ctx) {
   return status;
 }
 
+void heed_signals(void) { mlx_ravel_set_poll(poll_signals, NULL); }
+
 int wait_for(mlx_array h) {
   if (mlx_ravel_array_is_evaluated(h)) return 0;
   mlx_array mine = mlx_array_new();
   mlx_array_set(&mine, h);
   int status;
-  mlx_ravel_set_poll(poll_signals, NULL);
+  heed_signals();
   Py_BEGIN_ALLOW_THREADS;
   status = mlx_array_eval(mine);
   Py_END_ALLOW_THREADS;

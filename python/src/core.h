@@ -93,6 +93,7 @@ bool is_array_like(PyObject *o); /* something to_array takes, by its look */
 /* mx.array(o, dtype). */
 int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h);
 PyObject *shape_tuple(const mlx_array h);
+void heed_signals(void); /* lets Python's signal handlers run, and stop it, while this thread waits in the library without the GIL */
 int wait_for(mlx_array h); /* evaluates without the GIL; 0, or -1 with an exception */
 PyObject *item_object(mlx_dtype d, const void *p);
 

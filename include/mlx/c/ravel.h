@@ -103,6 +103,16 @@ MLX_API int mlx_ravel_load_npz_reader(mlx_map_string_to_array *res, mlx_io_reade
 MLX_API int mlx_ravel_save_npz(const char *file, const mlx_map_string_to_array arrays, bool compress);
 MLX_API int mlx_ravel_save_npz_writer(mlx_io_writer out_stream, const mlx_map_string_to_array arrays, bool compress);
 
+/* GGUF through the caller's streams; metadata's keys; its strings with their lengths, as they may hold zero bytes. A string is
+ * number 0 of 1; the text is the handle's, valid until that changes; count may be NULL. */
+MLX_API int mlx_ravel_load_gguf_reader(mlx_io_gguf *gguf, mlx_io_reader in_stream, const mlx_stream s);
+MLX_API int mlx_ravel_save_gguf_writer(mlx_io_writer out_stream, mlx_io_gguf gguf);
+MLX_API int mlx_ravel_io_gguf_get_metadata_keys(mlx_vector_string *keys, mlx_io_gguf io);
+MLX_API int mlx_ravel_io_gguf_get_metadata_text(const char **text, size_t *length, size_t *count, mlx_io_gguf io, const char *key,
+    size_t index);
+MLX_API int mlx_ravel_io_gguf_set_metadata_text(mlx_io_gguf io, const char *key, const char *const *text, const size_t *length, size_t n,
+    bool list);
+
 /* A function compiled under an id of the library's (never reused), with a payload-free call: the binding's fast way.
  * Appends outputs to *res. constants: part of the cache key. */
 MLX_API uint64_t mlx_ravel_compile_id(void);
