@@ -38,10 +38,12 @@ static void array_dealloc(PyObject *self) {
 }
 
 static PyObject *array_repr(PyObject *self) {
-  if (wait_for(H(self))) return NULL;
+  mlx_array h;
   mlx_string s = mlx_string_new();
-  PyObject *r = mlx_array_tostring(&s, H(self)) ? raise_error() : PyUnicode_FromString(mlx_string_data(s));
+  PyObject *r = NULL;
+  if (!hold(self, &h)) r = mlx_array_tostring(&s, h) ? raise_error() : PyUnicode_FromString(mlx_string_data(s));
   mlx_string_free(s);
+  mlx_array_free(h);
   return r;
 }
 
@@ -153,8 +155,10 @@ static PyObject *item(PyObject *self) {
                  mlx_array_size(H(self)));
     return NULL;
   }
-  if (wait_for(H(self))) return NULL;
-  return item_object(mlx_array_dtype(H(self)), mlx_ravel_array_data(H(self)));
+  mlx_array h;
+  PyObject *r = hold(self, &h) ? NULL : item_object(mlx_array_dtype(h), mlx_ravel_array_data(h));
+  mlx_array_free(h);
+  return r;
 }
 static PyObject *nb_through(PyObject *self, PyObject *(*f)(PyObject *)) {
   PyObject *v = item(self), *r = v ? f(v) : NULL;
@@ -196,9 +200,12 @@ static PyObject *list_of(mlx_dtype d, const char *p, int ndim, const int64_t *sh
   return l;
 }
 static PyObject *tolist(PyObject *self) {
-  if (wait_for(H(self))) return NULL;
-  mlx_array h = H(self);
-  return list_of(mlx_array_dtype(h), mlx_ravel_array_data(h), (int)mlx_array_ndim(h), mlx_ravel_array_shape(h), mlx_ravel_array_strides(h));
+  mlx_array h;
+  PyObject *r = NULL;
+  if (!hold(self, &h))
+    r = list_of(mlx_array_dtype(h), mlx_ravel_array_data(h), (int)mlx_array_ndim(h), mlx_ravel_array_shape(h), mlx_ravel_array_strides(h));
+  mlx_array_free(h);
+  return r;
 }
 
 /* Methods that are no operations */
@@ -237,7 +244,7 @@ static PyObject *do_namespace(const struct function *f, PyObject **v) { /* self,
   const char *wanted = PyUnicode_Check(v[1]) ? PyUnicode_AsUTF8(v[1]) : NULL;
   for (size_t i = 0; wanted && i < sizeof versions / sizeof *versions; i++)
     if (!strcmp(wanted, versions[i])) return Py_NewRef(core.module);
-  return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "The array API standard is followed up to 2024.12, not %R.", v[1]);
+  return PyErr_Occurred() ? NULL : refuse(PyExc_ValueError, "The array API standard is followed up to 2024.12, not %.200U.", v[1]);
 }
 /* The device an array may be moved to: memory is unified, so any device that is there has it already. */
 static PyObject *do_to_device(const struct function *f, PyObject **v) { /* self, device, stream */

@@ -208,7 +208,7 @@ PyObject *compiled_new(const struct function *f, PyObject **v);
 PyObject *compiled_new(const struct function *f, PyObject **v) {
   (void)f;
   bool shapeless;
-  if (!PyCallable_Check(v[0])) return PyErr_Format(PyExc_TypeError, "expected a callable, not %R", v[0]);
+  if (!PyCallable_Check(v[0])) return refuse(PyExc_TypeError, "expected a callable, not %.200U", v[0]);
   if (to_bool(v[3], &shapeless, false)) return NULL;
   Compiled *c = (Compiled *)core.Compiled->tp_alloc(core.Compiled, 0);
   if (!c) return NULL;

@@ -10,6 +10,23 @@ PyObject *raise_error(void) {
   return NULL;
 }
 
+/* Constants, and short lists of them: what prints at once and runs no foreign code. */
+static bool is_plain(PyObject *o, int depth) {
+  if (PyUnicode_CheckExact(o) || PyLong_CheckExact(o) || PyFloat_CheckExact(o) || PyBool_Check(o) || o == Py_None || PyType_Check(o)) return true;
+  if (depth == 0 || !(PyTuple_CheckExact(o) || PyList_CheckExact(o)) || PySequence_Fast_GET_SIZE(o) > 16) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
+    if (!is_plain(PySequence_Fast_GET_ITEM(o, i), depth - 1)) return false;
+  return true;
+}
+PyObject *refuse(PyObject *error, const char *format, PyObject *o) {
+  PyObject *text = PyObject_Repr(is_plain(o, 2) ? o : (PyObject *)Py_TYPE(o));
+  if (!text) PyErr_Clear(); /* an integer of too many digits, a metaclass */
+  if (text) PyErr_Format(error, format, text);
+  else PyErr_SetString(error, "An argument is of a wrong kind, and cannot be shown.");
+  Py_XDECREF(text);
+  return NULL;
+}
+
 PyObject *array_take(mlx_array h) {
   Array *a = (Array *)core.Array->tp_alloc(core.Array, 0);
   if (a) a->h = h;
@@ -53,21 +70,25 @@ int to_double(PyObject *o, double *v, double fallback) {
   return *v == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
+PyObject *settled(PyObject *o, const char *what) {
+  if (PySequence_Check(o) || Py_TYPE(o)->tp_iter) return PySequence_Tuple(o);
+  return PyErr_Format(PyExc_TypeError, "expected %s, not %R", what, Py_TYPE(o));
+}
 int to_shape(PyObject *o, int64_t *v, int *n) {
   *n = 0;
   if (PyIndex_Check(o) && !PyList_Check(o) && !PyTuple_Check(o) && !(Array_Check(o) && mlx_array_ndim(H(o)))) {
     *n = 1;
     return to_int64(o, v);
   }
-  PyObject *seq = PySequence_Fast(o, "expected an integer or a sequence of integers");
+  PyObject *seq = settled(o, "an integer or a sequence of integers");
   if (!seq) return -1;
-  Py_ssize_t len = PySequence_Fast_GET_SIZE(seq);
+  Py_ssize_t len = PyTuple_GET_SIZE(seq);
   int status = 0;
   if (len > MAX_NDIM) {
     PyErr_Format(PyExc_ValueError, "At most %d integers are possible here, not %zd.", MAX_NDIM, len);
     status = -1;
   }
-  for (Py_ssize_t i = 0; i < len && !status; i++) status = to_int64(PySequence_Fast_GET_ITEM(seq, i), &v[i]);
+  for (Py_ssize_t i = 0; i < len && !status; i++) status = to_int64(PyTuple_GET_ITEM(seq, i), &v[i]);
   *n = (int)len;
   Py_DECREF(seq);
   return status;
@@ -100,7 +121,7 @@ int to_dtype(PyObject *o, mlx_dtype *d, bool *given) {
   else if (o == (PyObject *)&PyFloat_Type) *d = MLX_FLOAT32;
   else if (o == (PyObject *)&PyComplex_Type) *d = MLX_COMPLEX64;
   else {
-    PyErr_Format(PyExc_TypeError, "expected a Dtype, not %R", o);
+    refuse(PyExc_TypeError, "expected a Dtype, not %.200U", o);
     return -1;
   }
   return 0;
@@ -117,7 +138,7 @@ int to_stream(PyObject *o, mlx_stream *s) {
   if (Py_TYPE(o) == core.Device) d = mlx_device_new_type(((Device *)o)->type, ((Device *)o)->index);
   else if (Py_TYPE(o) == core.DeviceType) d = mlx_device_new_type((mlx_device_type)((EnumValue *)o)->value, 0);
   if (!d.ctx) {
-    PyErr_Format(PyExc_TypeError, "expected a Stream, a Device or a DeviceType, not %R", o);
+    refuse(PyExc_TypeError, "expected a Stream, a Device or a DeviceType, not %.200U", o);
     return -1;
   }
   if (mlx_get_default_stream(s, d)) {
@@ -161,11 +182,11 @@ static int scalar(PyObject *o, bool has_other, mlx_dtype other, mlx_array *h) {
       if (to_double(o, &re, 0)) return -1;
     } else if (overflow > 0 && (!has_other || other == MLX_UINT64)) {
       uint64_t u = PyLong_AsUnsignedLongLong(o);
-      if (PyErr_Occurred()) return PyErr_Clear(), PyErr_Format(PyExc_ValueError, "The integer %R does not fit 64 bits.", o), -1;
+      if (PyErr_Occurred()) return PyErr_Clear(), refuse(PyExc_ValueError, "The integer %.200U does not fit 64 bits.", o), -1;
       if (mlx_ravel_array_new_data(h, &u, NULL, 0, MLX_UINT64)) goto fail;
       return 0;
     } else if (overflow) {
-      PyErr_Format(PyExc_ValueError, "The integer %R does not fit the dtype.", o);
+      refuse(PyExc_ValueError, "The integer %.200U does not fit the dtype.", o);
       return -1;
     }
   } else if (PyFloat_Check(o)) {
@@ -182,20 +203,18 @@ fail:
   return -1;
 }
 
+/* A handle of our own, of an Array too: what is converted after it may run Python code that rebinds the Array. */
 int to_array(PyObject *o, mlx_array *h, mlx_array *made) {
-  if (Array_Check(o)) {
-    *h = H(o);
-    return 0;
+  if (array_from(o, NULL, made)) {
+    mlx_array_free(*made);
+    *made = mlx_array_new();
+    return -1;
   }
-  if (array_from(o, NULL, made)) return -1;
   *h = *made;
   return 0;
 }
 int to_array_beside(PyObject *o, PyObject *other, mlx_array *h, mlx_array *made) {
-  if (Array_Check(o)) {
-    *h = H(o);
-    return 0;
-  }
+  if (Array_Check(o)) return to_array(o, h, made);
   bool has = Array_Check(other);
   if (!is_scalar(o)) {
     if (!has || !is_numpy_scalar(o)) return to_array(o, h, made);
@@ -245,6 +264,12 @@ int wait_for(mlx_array h) {
   mlx_array_free(mine);
   if (status) raise_error();
   return status ? -1 : 0;
+}
+
+int hold(PyObject *self, mlx_array *h) {
+  *h = mlx_array_new();
+  if (mlx_array_set(h, H(self))) return raise_error(), -1;
+  return wait_for(*h);
 }
 
 /* Construction. A nested list is measured first, then written. */
@@ -305,6 +330,9 @@ static int measure(PyObject *o, struct nest *s, int depth) {
   return 0;
 }
 
+/* Of an int or a float, without asking a subclass's methods: they could change the list that is being read. */
+static double plain_double(PyObject *o) { return PyFloat_Check(o) ? PyFloat_AS_DOUBLE(o) : PyLong_AsDouble(o); }
+
 static int fill(PyObject *o, const struct nest *s, char **at) {
   if (PyList_Check(o) || PyTuple_Check(o)) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); i++)
@@ -318,11 +346,12 @@ static int fill(PyObject *o, const struct nest *s, char **at) {
     int64_t v = PyLong_AsLongLong(o);
     memcpy(*at, &v, 8);
   } else if (s->rank == 2) {
-    double v = PyFloat_AsDouble(o);
+    double v = plain_double(o);
     memcpy(*at, &v, 8);
   } else {
-    float v[2] = {(float)PyComplex_RealAsDouble(o), (float)PyComplex_ImagAsDouble(o)};
-    if (!PyComplex_Check(o)) v[0] = (float)PyFloat_AsDouble(o), v[1] = 0;
+    float v[2] = {0};
+    if (PyComplex_Check(o)) v[0] = (float)PyComplex_RealAsDouble(o), v[1] = (float)PyComplex_ImagAsDouble(o);
+    else v[0] = (float)plain_double(o);
     memcpy(*at, v, 8);
   }
   *at += 8;
@@ -342,7 +371,9 @@ static int stack_list(PyObject *o, mlx_array *h) {
   int status = 0;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o) && !status; i++) {
     mlx_array part, made = mlx_array_new();
-    status = to_array(PySequence_Fast_GET_ITEM(o, i), &part, &made);
+    PyObject *x = Py_NewRef(PySequence_Fast_GET_ITEM(o, i)); /* its conversion may take it out of the list */
+    status = to_array(x, &part, &made);
+    Py_DECREF(x);
     if (!status && mlx_vector_array_append_value(parts, part)) status = -1, raise_error();
     mlx_array_free(made);
   }

@@ -55,6 +55,8 @@ PyObject *array_take(mlx_array h);
 PyObject *array_result(int status, mlx_array h);
 /* Sets the Python exception for the library's error, keeping one that a callback raised; always NULL. */
 PyObject *raise_error(void);
+/* Sets an exception about a value, shown where the format has "%.200U"; always NULL. */
+PyObject *refuse(PyObject *error, const char *format, PyObject *o);
 #define CHECK(call)                                                                                           \
   do {                                                                                                        \
     if (call) return raise_error();                                                                           \
@@ -83,8 +85,10 @@ int to_bool(PyObject *o, bool *v, bool fallback); /* NULL: the fallback */
 int to_double(PyObject *o, double *v, double fallback);
 /* None or NULL: *n = -1; an integer: one; a sequence of integers. */
 int to_ints(PyObject *o, int *v, int *n);
+/* A sequence as a tuple: a list could change while its elements are converted by methods of theirs. TypeError: "expected what". */
+PyObject *settled(PyObject *o, const char *what);
 int to_shape(PyObject *o, int64_t *v, int *n);
-/* An array for any value: an Array's own handle (borrowed), or a new one that *made receives and the caller frees. */
+/* An array for any value: *h borrows what *made receives, which the caller frees. */
 int to_array(PyObject *o, mlx_array *h, mlx_array *made);
 /* Beside another operand: Python numbers are weak and take its dtype. */
 int to_array_beside(PyObject *o, PyObject *other, mlx_array *h, mlx_array *made);
@@ -95,6 +99,9 @@ int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h);
 PyObject *shape_tuple(const mlx_array h);
 void heed_signals(void); /* lets Python's signal handlers run, and stop it, while this thread waits in the library without the GIL */
 int wait_for(mlx_array h); /* evaluates without the GIL; 0, or -1 with an exception */
+/* A handle of the caller's own on an Array's node, evaluated: while we wait without the GIL, another thread may rebind the Array.
+ * The caller frees it, also after -1. */
+int hold(PyObject *self, mlx_array *h);
 PyObject *item_object(mlx_dtype d, const void *p);
 
 /* index.c */

@@ -150,13 +150,14 @@ const struct function create_functions[] = {
 
 static int next_key(PyObject *o, mlx_array *key, mlx_array *made) {
   if (given(o)) {
-    if (!Array_Check(o)) return PyErr_Format(PyExc_TypeError, "expected a key array, not %R", o), -1;
-    *key = H(o);
+    if (!Array_Check(o)) return refuse(PyExc_TypeError, "expected a key array, not %.200U", o), -1;
+    mlx_array_set(made, H(o));
+    *key = *made;
     return 0;
   }
   PyObject *state = PyList_GetItem(core.random_state, 0);
   if (!state) return -1;
-  if (!Array_Check(state)) return PyErr_Format(PyExc_TypeError, "mx.random.state does not hold a key array but %R", state), -1;
+  if (!Array_Check(state)) return refuse(PyExc_TypeError, "mx.random.state does not hold a key array but %.200U", state), -1;
   mlx_array kept = mlx_array_new();
   if (mlx_random_split(&kept, made, H(state), (mlx_stream){NULL})) {
     mlx_array_free(kept);
@@ -330,7 +331,7 @@ static PyObject *do_permutation(const struct function *f, PyObject **v) { /* x, 
 static PyObject *do_attribute(const struct function *f, PyObject **v) {
   (void)f;
   if (PyUnicode_Check(v[0]) && !PyUnicode_CompareWithASCIIString(v[0], "state")) return Py_NewRef(core.random_state);
-  return PyErr_Format(PyExc_AttributeError, "module 'mlx.core.random' has no attribute %R", v[0]);
+  return refuse(PyExc_AttributeError, "module 'mlx.core.random' has no attribute %.200U", v[0]);
 }
 
 int random_init(PyObject *module) {

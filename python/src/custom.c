@@ -111,7 +111,8 @@ static int collect(PyObject *like, PyObject *given, const mlx_vector_array zeros
   }
   Py_LeaveRecursiveCall();
   if (bad && !PyErr_Occurred())
-    PyErr_Format(PyExc_ValueError, "[custom_function] The %s gave %R, which has not the form of %R.", what, given, like);
+    PyErr_Format(PyExc_ValueError, "[custom_function] The %s gave %R, which has not the form of the function's %R.", what, Py_TYPE(given),
+                 Py_TYPE(like));
   return bad;
 }
 
@@ -214,7 +215,7 @@ static int read_axes(PyObject *like, PyObject *axes, mlx_vector_int out) {
   bool whole = axes == Py_None || PyLong_Check(axes);
   if (Array_Check(like)) {
     int a = -1;
-    if (!whole) return PyErr_Format(PyExc_ValueError, "[custom_function] The axes of vmap are integers or None, not %R.", axes), -1;
+    if (!whole) return refuse(PyExc_ValueError, "[custom_function] The axes of vmap are integers or None, not %.200U.", axes), -1;
     if (axes != Py_None && to_int(axes, &a)) return -1;
     if (axes != Py_None && a < 0)
       return PyErr_Format(PyExc_ValueError, "[custom_function] The axes that a vmap rule gives count from the front; %d does not.", a), -1;
@@ -224,7 +225,7 @@ static int read_axes(PyObject *like, PyObject *axes, mlx_vector_int out) {
   PyObject *parts = PyDict_Check(like) ? PyDict_Keys(like) : Py_NewRef(like);
   Py_ssize_t n = parts ? PySequence_Fast_GET_SIZE(parts) : -1;
   bool fits = whole || (PyDict_Check(like) ? PyDict_Check(axes) : (PyTuple_Check(axes) || PyList_Check(axes)) && PySequence_Fast_GET_SIZE(axes) == n);
-  if (n >= 0 && !fits) PyErr_Format(PyExc_ValueError, "[custom_function] The axes %R do not match the results of vmap.", axes);
+  if (n >= 0 && !fits) refuse(PyExc_ValueError, "[custom_function] The axes %.200U do not match the results of vmap.", axes);
   int bad = n < 0 || !fits ? -1 : 0;
   for (Py_ssize_t i = 0; !bad && i < n; i++) {
     PyObject *part = PySequence_Fast_GET_ITEM(parts, i), *x = axes;
@@ -291,13 +292,13 @@ static PyObject *custom_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
   static char *names[] = {"f", NULL};
   PyObject *f;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:custom_function", names, &f)) return NULL;
-  if (!PyCallable_Check(f)) return PyErr_Format(PyExc_TypeError, "expected a callable, not %R", f);
+  if (!PyCallable_Check(f)) return refuse(PyExc_TypeError, "expected a callable, not %.200U", f);
   Custom *u = (Custom *)type->tp_alloc(type, 0);
   if (u) u->function = Py_NewRef(f);
   return (PyObject *)u;
 }
 static PyObject *set_rule(PyObject **v, PyObject **rule) {
-  if (!PyCallable_Check(v[1])) return PyErr_Format(PyExc_TypeError, "expected a callable, not %R", v[1]);
+  if (!PyCallable_Check(v[1])) return refuse(PyExc_TypeError, "expected a callable, not %.200U", v[1]);
   Py_XSETREF(*rule, Py_NewRef(v[1]));
   return Py_NewRef(v[0]);
 }

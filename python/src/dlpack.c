@@ -77,7 +77,7 @@ static int check_device(PyObject *o) {
   if (!o || o == Py_None) return 0;
   if (!PyTuple_Check(o) || !PyArg_ParseTuple(o, "ii", &type, &id)) {
     PyErr_Clear();
-    PyErr_Format(PyExc_TypeError, "dl_device: expected a pair of integers, not %R", o);
+    refuse(PyExc_TypeError, "dl_device: expected a pair of integers, not %.200U", o);
     return -1;
   }
   if (type == DL_CPU) return 0;
@@ -91,7 +91,7 @@ static PyObject *do_dlpack(const struct function *f, PyObject **v) { /* self, st
   if (check_device(v[3])) return NULL;
   if (v[2] && v[2] != Py_None && (!PyTuple_Check(v[2]) || !PyArg_ParseTuple(v[2], "ii", &major, &minor))) {
     PyErr_Clear();
-    return PyErr_Format(PyExc_TypeError, "max_version: expected a pair of integers, not %R", v[2]);
+    return refuse(PyExc_TypeError, "max_version: expected a pair of integers, not %.200U", v[2]);
   }
   mlx_array h = mlx_array_new();
   struct exported *e = NULL;

@@ -7,16 +7,13 @@ struct exported {
   char format[3];
   Py_ssize_t shape[MAX_NDIM], strides[MAX_NDIM];
 };
-int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
+static int fill_view(PyObject *self, mlx_array h, struct exported *e, Py_buffer *view, int flags) {
   static const char formats[][3] = {"?", "B", "H", "I", "Q", "b", "h", "i", "q", "e", "f", "d", "", "Zf"};
-  view->obj = NULL;
-  mlx_array h = H(self);
   mlx_dtype d = mlx_array_dtype(h);
   if (d == MLX_BFLOAT16 && flags & PyBUF_FORMAT) {
     PyErr_SetString(PyExc_BufferError, "bfloat16 has no buffer format: use numpy.asarray (with ml_dtypes), view(mx.uint16) or astype(mx.float32)");
     return -1;
   }
-  if (wait_for(h)) return -1;
   bool contiguous = mlx_ravel_array_is_contiguous(h);
   bool strided = (flags & PyBUF_STRIDES) == PyBUF_STRIDES;
   if (!contiguous && (!strided || flags & (PyBUF_C_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES)) {
@@ -28,11 +25,8 @@ int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
     PyErr_SetString(PyExc_BufferError, "the array lies in read-only memory of others");
     return -1;
   }
-  struct exported *e = PyMem_Malloc(sizeof *e);
-  if (!e || mlx_ravel_array_pin(&e->pin, h)) {
-    if (!e) PyErr_NoMemory();
-    else raise_error();
-    PyMem_Free(e);
+  if (mlx_ravel_array_pin(&e->pin, h)) {
+    raise_error();
     return -1;
   }
   memcpy(e->format, formats[d], 3);
@@ -46,6 +40,19 @@ int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
                       .format = flags & PyBUF_FORMAT ? e->format : NULL, .shape = flags & PyBUF_ND ? e->shape : NULL,
                       .strides = strided ? e->strides : NULL};
   return 0;
+}
+int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
+  view->obj = NULL;
+  struct exported *e = PyMem_Malloc(sizeof *e);
+  if (!e) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  mlx_array h;
+  int status = hold(self, &h) ? -1 : fill_view(self, h, e, view, flags);
+  mlx_array_free(h);
+  if (status) PyMem_Free(e);
+  return status;
 }
 void array_release_buffer(PyObject *self, Py_buffer *view) {
   (void)self;

@@ -54,7 +54,7 @@ static int read_entry(PyObject *o, int64_t n, int d, struct entry *e) {
     return 0;
   }
   if (!PyIndex_Check(o)) {
-    PyErr_Format(PyExc_ValueError, "Cannot index an array with %R.", o);
+    refuse(PyExc_ValueError, "Cannot index an array with %.200U.", o);
     return -1;
   }
   int64_t i;
@@ -230,8 +230,8 @@ static int mask_rows(const mlx_array h, const mlx_array mask, mlx_array *rows, m
   return status;
 }
 
-PyObject *array_getitem(PyObject *self, PyObject *key) {
-  mlx_array h = H(self), out = mlx_array_new(), mask;
+static PyObject *getitem(const mlx_array h, PyObject *key) {
+  mlx_array out = mlx_array_new(), mask;
   if (is_mask(key, &mask)) {
     mlx_array rows = mlx_array_new();
     int bad = mask_rows(h, mask, &rows, &out);
@@ -247,6 +247,13 @@ PyObject *array_getitem(PyObject *self, PyObject *key) {
   if (!status && k.arrays) status = apply_arrays(&k, &out);
   key_free(&k);
   return array_result(status, out);
+}
+/* On a handle of its own: reading the key may run Python code that rebinds the Array. */
+PyObject *array_getitem(PyObject *self, PyObject *key) {
+  mlx_array h = mlx_array_new();
+  PyObject *r = mlx_array_set(&h, H(self)) ? raise_error() : getitem(h, key);
+  mlx_array_free(h);
+  return r;
 }
 
 /* Updates. mode as in mlx_ravel_slice_update: 0 set, 1 add, 2 multiply, 3 maximum, 4 minimum. */
@@ -305,8 +312,9 @@ static int update_places(const mlx_array h, PyObject *key, const mlx_array value
 
 /* The array after the update, in *out; the value in the array's dtype. */
 static int update(PyObject *self, PyObject *key, PyObject *value, int mode, mlx_array *out) {
-  mlx_array h = H(self), v, made = mlx_array_new(), mask, cast = mlx_array_new();
+  mlx_array h = mlx_array_new(), v, made = mlx_array_new(), mask, cast = mlx_array_new();
   if (to_array_beside(value, self, &v, &made)) return -1;
+  mlx_array_set(&h, H(self));
   int bad = 0, status = mlx_astype(&cast, v, mlx_array_dtype(h), none);
   struct key k;
   bool masked = is_mask(key, &mask);
@@ -336,6 +344,7 @@ static int update(PyObject *self, PyObject *key, PyObject *value, int mode, mlx_
   mlx_array_free(mask);
   mlx_array_free(cast);
   mlx_array_free(made);
+  mlx_array_free(h);
   return bad;
 }
 
@@ -364,7 +373,8 @@ typedef struct {
 
 static PyObject *at_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
   PyObject *a;
-  if (kwargs || !PyArg_ParseTuple(args, "O!", core.Array, &a)) return NULL;
+  if (kwargs && PyDict_GET_SIZE(kwargs)) return PyErr_Format(PyExc_TypeError, "ArrayAt takes no keyword arguments");
+  if (!PyArg_ParseTuple(args, "O!:ArrayAt", core.Array, &a)) return NULL;
   At *at = (At *)type->tp_alloc(type, 0);
   if (at) at->array = Py_NewRef(a);
   return (PyObject *)at;

@@ -343,7 +343,10 @@ static PyObject *do_save_safetensors(const struct function *fn, PyObject **v) { 
   mlx_map_string_to_string t = mlx_map_string_to_string_new();
   int bad = 0, status = 0;
   Py_ssize_t at = 0;
-  while (!bad && PyDict_Next(v[1], &at, &key, &value)) bad = insert(m, PyUnicode_AsUTF8(key), value);
+  PyObject *arrays = PyDict_Copy(v[1]); /* what becomes an array by a method of its own may change the dict */
+  bad = arrays ? 0 : -1;
+  while (!bad && PyDict_Next(arrays, &at, &key, &value)) bad = insert(m, PyUnicode_AsUTF8(key), value);
+  Py_XDECREF(arrays);
   at = 0;
   while (!bad && v[2] && v[2] != Py_None && PyDict_Next(v[2], &at, &key, &value)) {
     const char *k = PyUnicode_AsUTF8(key), *x = k ? PyUnicode_AsUTF8(value) : NULL;

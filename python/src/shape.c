@@ -111,13 +111,13 @@ static PyObject *do_broadcast_to(const struct function *f, PyObject **v) {
 
 /* The arrays of a sequence, as a vector. */
 static int take_vector(PyObject *seq, mlx_vector_array *vec) {
-  PyObject *fast = PySequence_Fast(seq, "expected a list of arrays");
+  PyObject *fast = settled(seq, "a list of arrays");
   if (!fast) return -1;
   *vec = mlx_vector_array_new();
   int bad = 0;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(fast) && !bad; i++) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fast) && !bad; i++) {
     struct arg a;
-    bad = take_arg(PySequence_Fast_GET_ITEM(fast, i), NULL, &a);
+    bad = take_arg(PyTuple_GET_ITEM(fast, i), NULL, &a);
     if (!bad && mlx_vector_array_append_value(*vec, a.h)) bad = -1, raise_error();
     drop_arg(&a);
   }
@@ -166,10 +166,10 @@ static PyObject *do_split(const struct function *f, PyObject **v) { /* a, sectio
   if (to_stream(v[3], &s) || (v[2] && to_int(v[2], &axis)) || take_arg(v[0], NULL, &a)) return NULL;
   bool one = PyIndex_Check(v[1]);
   int bad = one ? to_int(v[1], &n) : 0;
-  PyObject *seq = one ? NULL : PySequence_Fast(v[1], "expected an integer or a sequence of integers");
-  if (!one && (!seq || PySequence_Fast_GET_SIZE(seq) > 1024)) bad = -1;
-  for (Py_ssize_t i = 0; !one && !bad && i < PySequence_Fast_GET_SIZE(seq); i++) bad = to_int(PySequence_Fast_GET_ITEM(seq, i), &at[n++]);
-  if (seq && PySequence_Fast_GET_SIZE(seq) > 1024) PyErr_SetString(PyExc_ValueError, "[split] At most 1024 indices are possible.");
+  PyObject *seq = one ? NULL : settled(v[1], "an integer or a sequence of integers");
+  if (!one && (!seq || PyTuple_GET_SIZE(seq) > 1024)) bad = -1;
+  for (Py_ssize_t i = 0; !one && !bad && i < PyTuple_GET_SIZE(seq); i++) bad = to_int(PyTuple_GET_ITEM(seq, i), &at[n++]);
+  if (seq && PyTuple_GET_SIZE(seq) > 1024) PyErr_SetString(PyExc_ValueError, "[split] At most 1024 indices are possible.");
   Py_XDECREF(seq);
   int status = bad ? 0 : one ? mlx_split(&out, a.h, n, axis, s) : mlx_split_sections(&out, a.h, at, (size_t)n, axis, s);
   drop_arg(&a);
@@ -228,23 +228,23 @@ static int take_pads(PyObject *o, int ndim, int *low, int *high) {
     for (int i = 0; i < ndim; i++) low[i] = high[i] = w;
     return 0;
   }
-  PyObject *seq = PySequence_Fast(o, "pad_width: expected an integer or a sequence");
+  PyObject *seq = settled(o, "an integer or a sequence as pad_width");
   if (!seq) return -1;
-  Py_ssize_t n = PySequence_Fast_GET_SIZE(seq);
+  Py_ssize_t n = PyTuple_GET_SIZE(seq);
   int bad = 0, pair[MAX_NDIM], m;
-  bool flat = n && PyIndex_Check(PySequence_Fast_GET_ITEM(seq, 0));
+  bool flat = n && PyIndex_Check(PyTuple_GET_ITEM(seq, 0));
   if (flat) {
     bad = to_ints(seq, pair, &m) || m > 2;
     for (int i = 0; i < ndim && !bad; i++) low[i] = pair[0], high[i] = pair[m - 1];
   } else {
     bad = n != ndim && n != 1;
     for (int i = 0; i < ndim && !bad; i++) {
-      bad = to_ints(PySequence_Fast_GET_ITEM(seq, n == 1 ? 0 : i), pair, &m) || m < 1 || m > 2;
+      bad = to_ints(PyTuple_GET_ITEM(seq, n == 1 ? 0 : i), pair, &m) || m < 1 || m > 2;
       if (!bad) low[i] = pair[0], high[i] = pair[m - 1];
     }
   }
   Py_DECREF(seq);
-  if (bad && !PyErr_Occurred()) PyErr_Format(PyExc_ValueError, "[pad] Invalid pad_width %R for an array with %d dimensions.", o, ndim);
+  if (bad && !PyErr_Occurred()) refuse(PyExc_ValueError, "[pad] Invalid pad_width %.200U: it takes an integer, a pair, or a pair for each dimension.", o);
   return bad ? -1 : 0;
 }
 static PyObject *do_pad(const struct function *f, PyObject **v) { /* a, pad_width, mode, constant_values, stream */
@@ -460,7 +460,7 @@ static PyObject *do_broadcast_shapes(const struct function *f, PyObject **v) {
     if (to_shape(PyTuple_GET_ITEM(v[0], i), other, &m)) return NULL;
     for (int d = 1; d <= (n > m ? n : m); d++) {
       int64_t x = d <= n ? shape[n - d] : 1, y = d <= m ? other[m - d] : 1;
-      if (x != y && x != 1 && y != 1) return PyErr_Format(PyExc_ValueError, "[broadcast_shapes] Shapes %R cannot be broadcast.", v[0]);
+      if (x != y && x != 1 && y != 1) return refuse(PyExc_ValueError, "[broadcast_shapes] Shapes %.200U cannot be broadcast.", v[0]);
       if (d <= m) other[m - d] = x == 1 ? y : x;
       if (d <= n) shape[n - d] = x == 1 ? y : x;
     }

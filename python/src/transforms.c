@@ -226,7 +226,7 @@ static int read_axes(PyObject *tree, PyObject *axes, int *out, size_t *n, size_t
     if (*n == cap) return PyErr_SetString(PyExc_ValueError, "[vmap] Too many arrays."), -1;
     int a = -1;
     if (axes != Py_None) {
-      if (!PyLong_Check(axes)) return PyErr_Format(PyExc_ValueError, "[vmap] Axes are integers or None, not %R.", axes), -1;
+      if (!PyLong_Check(axes)) return refuse(PyExc_ValueError, "[vmap] Axes are integers or None, not %.200U.", axes), -1;
       if (to_int(axes, &a)) return -1;
       int ndim = (int)mlx_array_ndim(H(tree)) + (ranks == Py_True);
       if (a < -ndim || a >= ndim) return PyErr_Format(PyExc_ValueError, "[vmap] Axis %d is invalid for an array with %d dimensions.", a, ndim), -1;
@@ -242,14 +242,14 @@ static int read_axes(PyObject *tree, PyObject *axes, int *out, size_t *n, size_t
     Py_ssize_t at = 0;
     while (PyDict_Next(tree, &at, &key, &value)) {
       PyObject *x = whole ? axes : PyDict_Check(axes) ? PyDict_GetItemWithError(axes, key) : NULL;
-      if (!x) return PyErr_Occurred() ? -1 : (PyErr_Format(PyExc_ValueError, "[vmap] There is no axis for key %R.", key), -1);
+      if (!x) return PyErr_Occurred() ? -1 : (refuse(PyExc_ValueError, "[vmap] There is no axis for key %.200U.", key), -1);
       if (read_axes(value, x, out, n, cap, ranks)) return -1;
     }
     return 0;
   }
   Py_ssize_t len = PySequence_Fast_GET_SIZE(tree);
   if (!whole && (!(PyList_Check(axes) || PyTuple_Check(axes)) || PySequence_Fast_GET_SIZE(axes) != len))
-    return PyErr_Format(PyExc_ValueError, "[vmap] The axes %R do not match a sequence of %zd.", axes, len), -1;
+    return refuse(PyExc_ValueError, "[vmap] The axes %.200U do not match the sequence of arrays that they belong to.", axes), -1;
   for (Py_ssize_t i = 0; i < len; i++)
     if (read_axes(PySequence_Fast_GET_ITEM(tree, i), whole ? axes : PySequence_Fast_GET_ITEM(axes, i), out, n, cap, ranks)) return -1;
   return 0;
@@ -325,7 +325,7 @@ static PyObject *bind(PyObject *self, PyObject *obj, PyObject *type) {
 }
 
 static Transformed *transformed_new(PyObject *f, int kind) {
-  if (!PyCallable_Check(f)) return PyErr_Format(PyExc_TypeError, "expected a callable, not %R", f), NULL;
+  if (!PyCallable_Check(f)) return refuse(PyExc_TypeError, "expected a callable, not %.200U", f), NULL;
   Transformed *t = (Transformed *)core.Transformed->tp_alloc(core.Transformed, 0);
   if (!t) return NULL;
   t->function = Py_NewRef(f);
@@ -354,7 +354,12 @@ static PyObject *make_grad(PyObject **v, bool with_value) {
   if (!t->argnums || !t->argnames) Py_CLEAR(t);
   for (Py_ssize_t i = 0; t && i < PyTuple_GET_SIZE(t->argnums); i++)
     if (!PyLong_Check(PyTuple_GET_ITEM(t->argnums, i))) {
-      PyErr_Format(PyExc_TypeError, "argnums: expected integers, not %R", PyTuple_GET_ITEM(t->argnums, i));
+      refuse(PyExc_TypeError, "argnums: expected integers, not %.200U", PyTuple_GET_ITEM(t->argnums, i));
+      Py_CLEAR(t);
+    }
+  for (Py_ssize_t i = 0; t && i < PyTuple_GET_SIZE(t->argnames); i++)
+    if (!PyUnicode_Check(PyTuple_GET_ITEM(t->argnames, i))) {
+      refuse(PyExc_TypeError, "argnames: expected strings, not %.200U", PyTuple_GET_ITEM(t->argnames, i));
       Py_CLEAR(t);
     }
   return (PyObject *)t;

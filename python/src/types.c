@@ -87,7 +87,7 @@ static int to_device(PyObject *o, mlx_device *d) {
   if (Py_TYPE(o) == core.Device) *d = mlx_device_new_type(((Device *)o)->type, ((Device *)o)->index);
   else if (Py_TYPE(o) == core.DeviceType) *d = mlx_device_new_type((mlx_device_type)((EnumValue *)o)->value, 0);
   else {
-    PyErr_Format(PyExc_TypeError, "expected a Device or a DeviceType, not %R", o);
+    refuse(PyExc_TypeError, "expected a Device or a DeviceType, not %.200U", o);
     return -1;
   }
   return 0;
@@ -267,7 +267,7 @@ static PyObject *device_available(const struct function *f, PyObject **v) {
 static PyObject *device_number(const struct function *f, PyObject **v) {
   (void)f;
   int n;
-  if (Py_TYPE(v[0]) != core.DeviceType) return PyErr_Format(PyExc_TypeError, "expected a DeviceType, not %R", v[0]);
+  if (Py_TYPE(v[0]) != core.DeviceType) return refuse(PyExc_TypeError, "expected a DeviceType, not %.200U", v[0]);
   CHECK(mlx_device_count(&n, (mlx_device_type)((EnumValue *)v[0])->value));
   return PyLong_FromLong(n);
 }
@@ -306,7 +306,7 @@ static PyObject *stream_default(const struct function *f, PyObject **v) {
 }
 static PyObject *stream_set(const struct function *f, PyObject **v) {
   (void)f;
-  if (Py_TYPE(v[0]) != core.Stream) return PyErr_Format(PyExc_TypeError, "expected a Stream, not %R", v[0]);
+  if (Py_TYPE(v[0]) != core.Stream) return refuse(PyExc_TypeError, "expected a Stream, not %.200U", v[0]);
   CHECK(mlx_set_default_stream(((Stream *)v[0])->s));
   Py_RETURN_NONE;
 }
@@ -431,7 +431,7 @@ static PyObject *is_dtype(const struct function *f, PyObject **v) {
   const char *kind = PyUnicode_AsUTF8(v[1]);
   for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
     if (!strcmp(kind, kinds[i].kind)) return PyBool_FromLong(kinds[i].bits >> d & 1);
-  return PyErr_Format(PyExc_ValueError, "[isdtype] There is no kind %R.", v[1]);
+  return refuse(PyExc_ValueError, "[isdtype] There is no kind %.200U.", v[1]);
 }
 const struct function dtype_functions[] = {
 #include "dtypes.def"
