@@ -203,7 +203,7 @@ static enum format format_of(PyObject *given, const char *path, PyObject *file) 
   for (int i = 0; f && i < FORMATS; i++)
     if (!strcmp(f, format_names[i])) return (enum format)i;
   if (f) PyErr_Format(PyExc_ValueError, "[load] Unknown file format %s: npy, npz, safetensors and gguf are known.", f);
-  else PyErr_Format(PyExc_ValueError, "[load] Could not infer the file format of %R from its name: give format.", file);
+  else refuse(PyExc_ValueError, "[load] Could not infer the file format of %.200U from its name: give format.", file);
   return FORMATS;
 }
 
@@ -280,28 +280,27 @@ static PyObject *do_save(const struct function *fn, PyObject **v) { /* file, arr
   PyObject *path = path_of(v[0], ".npy", &is_file);
   if ((!path && !is_file) || to_array(v[1], &h, &made)) return Py_XDECREF(path), NULL;
   int status;
-  mlx_array mine = mlx_array_new(); /* another thread may put another array into this one */
-  mlx_array_set(&mine, h);
-  if (path) SAVE_TO_PATH(status, mlx_save(PyBytes_AS_STRING(path), mine));
+  if (path) SAVE_TO_PATH(status, mlx_save(PyBytes_AS_STRING(path), h));
+  else if (wait_for(h)) return mlx_array_free(made), NULL;
   else {
     mlx_io_writer w = mlx_io_writer_new(v[0], writes);
-    status = mlx_save_writer(w, mine);
+    status = mlx_save_writer(w, h);
     mlx_io_writer_free(w);
   }
-  mlx_array_free(mine);
   Py_XDECREF(path);
   mlx_array_free(made);
   CHECK(status);
   Py_RETURN_NONE;
 }
 
-static int insert(mlx_map_string_to_array m, const char *key, PyObject *value) {
+/* now: evaluate it here, without the GIL; a writer of Python's is called with it, and who waits with it may wait for ever. */
+static int insert(mlx_map_string_to_array m, const char *key, PyObject *value, bool now) {
   mlx_array h, made = mlx_array_new();
   if (!key || to_array(value, &h, &made)) return -1;
-  int status = mlx_map_string_to_array_insert(m, key, h);
+  int bad = now ? wait_for(h) : 0;
+  if (!bad && mlx_map_string_to_array_insert(m, key, h)) bad = (raise_error(), -1);
   mlx_array_free(made);
-  if (status) raise_error();
-  return status;
+  return bad;
 }
 
 static PyObject *do_savez(const struct function *fn, PyObject **v) { /* file, *args, **kwargs */
@@ -311,12 +310,12 @@ static PyObject *do_savez(const struct function *fn, PyObject **v) { /* file, *a
   mlx_map_string_to_array m = mlx_map_string_to_array_new();
   int bad = 0, status = 0;
   Py_ssize_t at = 0;
-  while (!bad && v[2] && PyDict_Next(v[2], &at, &key, &value)) bad = insert(m, PyUnicode_AsUTF8(key), value);
+  while (!bad && v[2] && PyDict_Next(v[2], &at, &key, &value)) bad = insert(m, PyUnicode_AsUTF8(key), value, is_file);
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(v[1]) && !bad; i++) {
     char name[32];
     snprintf(name, sizeof name, "arr_%zd", i);
     if (v[2] && PyDict_GetItemString(v[2], name)) bad = -1, PyErr_Format(PyExc_ValueError, "[savez] The name %s is given twice.", name);
-    else bad = insert(m, name, PyTuple_GET_ITEM(v[1], i));
+    else bad = insert(m, name, PyTuple_GET_ITEM(v[1], i), is_file);
   }
   if (!bad && path) SAVE_TO_PATH(status, mlx_ravel_save_npz(PyBytes_AS_STRING(path), m, compress));
   else if (!bad) {
@@ -345,7 +344,7 @@ static PyObject *do_save_safetensors(const struct function *fn, PyObject **v) { 
   Py_ssize_t at = 0;
   PyObject *arrays = PyDict_Copy(v[1]); /* what becomes an array by a method of its own may change the dict */
   bad = arrays ? 0 : -1;
-  while (!bad && PyDict_Next(arrays, &at, &key, &value)) bad = insert(m, PyUnicode_AsUTF8(key), value);
+  while (!bad && PyDict_Next(arrays, &at, &key, &value)) bad = insert(m, PyUnicode_AsUTF8(key), value, is_file);
   Py_XDECREF(arrays);
   at = 0;
   while (!bad && v[2] && v[2] != Py_None && PyDict_Next(v[2], &at, &key, &value)) {
@@ -397,13 +396,16 @@ static PyObject *do_save_gguf(const struct function *fn, PyObject **v) { /* file
   mlx_io_gguf g = mlx_io_gguf_new();
   int bad = 0, status = 0;
   Py_ssize_t at = 0;
-  while (!bad && PyDict_Next(v[1], &at, &key, &value)) {
+  PyObject *arrays = PyDict_Copy(v[1]);
+  bad = arrays ? 0 : -1;
+  while (!bad && PyDict_Next(arrays, &at, &key, &value)) {
     const char *k = PyUnicode_AsUTF8(key);
     mlx_array h, made = mlx_array_new();
-    bad = !k || to_array(value, &h, &made) ? -1 : 0;
+    bad = !k || to_array(value, &h, &made) || (is_file && wait_for(h)) ? -1 : 0;
     if (!bad && mlx_io_gguf_set_array(g, k, h)) bad = (raise_error(), -1);
     mlx_array_free(made);
   }
+  Py_XDECREF(arrays);
   at = 0;
   while (!bad && given && PyDict_Next(v[2], &at, &key, &value)) {
     const char *k = PyUnicode_AsUTF8(key);
