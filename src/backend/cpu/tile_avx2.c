@@ -9,6 +9,8 @@ MX_TARGET_BEGIN("avx2,fma,f16c")
 #define ISA "avx2"
 #define FMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define SEL(m, a, b) ((vf)_mm256_blendv_ps((__m256)(b), (__m256)(a), (__m256)(m)))
+#define SQRT(x) ((vf)_mm256_sqrt_ps((__m256)(x)))
+#define SQRT_WIDE(x) ((vd)_mm256_sqrt_pd((__m256d)(x)))
 #define AT_MOST(limit, x) ((vf)_mm256_min_ps((__m256)(limit), (__m256)(x)))
 #define AT_LEAST(limit, x) ((vf)_mm256_max_ps((__m256)(limit), (__m256)(x)))
 #define LOAD_F16(p) ((vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))

@@ -8,6 +8,9 @@ MX_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #define TABLE cpu_tile_avx512
 #define ISA "avx512"
 #define FMA(a, b, c) ((vf)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
+#define SQRT(x) ((vf)_mm512_sqrt_ps((__m512)(x)))
+#define SQRT_WIDE(x) ((vd)_mm512_sqrt_pd((__m512d)(x)))
+#define LOOKUP16(table, index) ((vf)_mm512_permutexvar_ps((__m512i)(index), _mm512_loadu_ps(table)))
 #define AT_MOST(limit, x) ((vf)_mm512_min_ps((__m512)(limit), (__m512)(x)))
 #define AT_LEAST(limit, x) ((vf)_mm512_max_ps((__m512)(limit), (__m512)(x)))
 #define LOAD_F16(p) ((vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))

@@ -5,4 +5,5 @@
 #define TABLE cpu_tile_base
 #define ISA "base"
 #define FMA(a, b, c) ((a) * (b) + (c))
+#define SCALAR_MATH
 #include "backend/cpu/simd/kernels.inc"

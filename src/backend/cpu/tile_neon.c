@@ -7,6 +7,8 @@
 #define TABLE cpu_tile_neon
 #define ISA "neon"
 #define FMA(a, b, c) ((vf)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define SQRT(x) ((vf)vsqrtq_f32((float32x4_t)(x)))
+#define SQRT_WIDE(x) ((vd)vsqrtq_f64((float64x2_t)(x)))
 #define LOAD_F16(p) ((vf)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))))
 #define STORE_F16(p, x) vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)(x))))
 #include "backend/cpu/simd/kernels.inc"
