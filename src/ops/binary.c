@@ -1,8 +1,12 @@
 /* binary.c: elementwise operations of two arrays.
  * Invariant: both inputs of a node have one dtype, the promoted one; shapes broadcast in the node itself. Arithmetic on bool
  * becomes logic in the builders: kernels see no bool but in comparisons and bitwise operations. */
+#include "core/half.h"
 #include "ops/public.h"
 #include "ops/rules.h"
+
+#include <math.h>
+#include <stdlib.h>
 
 #define X (c->in[0])
 #define Y (c->in[1])
@@ -145,7 +149,29 @@ OR_LOGIC(power, mx_bitwise_or(b, x, mx_logical_not(b, y)))
     if (!mx_promote2(b, &x, &y)) return NULL;                                  \
     return mx_apply2(b, &mx_prim_##op, mx_as_inexact(b, x), mx_as_inexact(b, y)); \
   }
-FLOATING(divide) FLOATING(arctan2) FLOATING(logaddexp)
+FLOATING(arctan2) FLOATING(logaddexp)
+
+/* 1/y of a constant y that is a power of two, within what every dtype holds; else NULL. */
+static mx_array *exact_reciprocal(mx_build *b, const mx_array *y) {
+  int exponent;
+  double value;
+  if (y->node->prim || y->node->flags || !mx_is_done(y) || y->t.ndim) return NULL;
+  switch (y->t.dtype) {
+  case MX_FLOAT16: value = mx_f16_to_float(*(const uint16_t *)y->t.data); break;
+  case MX_BFLOAT16: value = mx_bf16_to_float(*(const uint16_t *)y->t.data); break;
+  case MX_FLOAT32: value = *(const float *)y->t.data; break;
+  case MX_FLOAT64: value = *(const double *)y->t.data; break;
+  default: return NULL;
+  }
+  return fabs(frexp(value, &exponent)) == 0.5 && abs(exponent) <= 12 ? mx_scalar(b, 1 / value, y->t.dtype) : NULL;
+}
+/* Multiplying by an exact reciprocal gives the bits of the division, which takes several times as long. */
+mx_array *mx_divide(mx_build *b, mx_array *x, mx_array *y) {
+  if (!mx_promote2(b, &x, &y)) return NULL;
+  x = mx_as_inexact(b, x), y = mx_as_inexact(b, y);
+  mx_array *inverse = y ? exact_reciprocal(b, y) : NULL;
+  return inverse ? mx_multiply(b, x, inverse) : mx_apply2(b, &mx_prim_divide, x, y);
+}
 
 #define LOGICAL(op)                                                            \
   mx_array *mx_##op(mx_build *b, mx_array *x, mx_array *y) {                   \

@@ -1,4 +1,5 @@
 /* Elementwise operations of two and three arrays: promotion, broadcasting, special values. */
+#include "graph/prim.h"
 #include "ops/text.h"
 
 TEST(dtypes_are_promoted_and_shapes_broadcast) {
@@ -82,6 +83,21 @@ TEST(closeness_and_equality) {
   EXPECT(mx_array_equal(b, x, x, false), "bool (): false");
   EXPECT(mx_array_equal(b, x, x, true), "bool (): true");
   EXPECT(mx_array_equal(b, x, A("float32 (1,): 1"), false), "bool (): false");
+  END;
+}
+
+TEST(division_by_a_constant_power_of_two_is_a_product_with_the_same_bits) {
+  BEGIN;
+  static const enum mx_dtype dtypes[] = {MX_FLOAT16, MX_BFLOAT16, MX_FLOAT32, MX_FLOAT64};
+  for (int i = 0; i < 4; i++) {
+    mx_array *x = mx_astype(b, A("float32 (7): 1 -3 1e-40 -0 inf 65504 nan"), dtypes[i]);
+    mx_array *product = mx_divide(b, x, mx_scalar(b, -8, dtypes[i])), *eight = mx_astype(b, A("float32 (1): -8"), dtypes[i]);
+    CHECK(product && product->node->prim == &mx_prim_multiply);
+    mx_array *quotient = mx_divide(b, x, eight);
+    CHECK(quotient && quotient->node->prim == &mx_prim_divide);
+    EXPECT(mx_array_equal(b, product, quotient, true), "bool (): true");
+    CHECK(mx_divide(b, x, mx_scalar(b, 3, dtypes[i]))->node->prim == &mx_prim_divide);
+  }
   END;
 }
 
