@@ -57,6 +57,7 @@ static void map_linear(void *ctx, int64_t begin, int64_t end) {
     for (int o = 0; o < p->nout; o++)
       outs[o] = (char *)m->out[o]->data + start * (int64_t)mx_dtype_size(m->out[o]->dtype);
     vm_load_linear(&w, m->space, NULL, start, n);
+    if (m->stream) vm_prefetch(&w, n);
     vm_compute(&w, n, outs);
     store(m, &w, outs, 1, n, 0);
   }

@@ -72,6 +72,8 @@ void vm_worker_begin(struct vm_worker *w, const struct vm *vm, char *regs);
  * Rows, blocks: `rows` x `cols` elements that begin base[k] elements into input k, along the last two dimensions of s. */
 void vm_load_linear(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start, int64_t n);
 void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t rows, int64_t cols);
+/* Brings the elements nearer that follow the n just loaded, so that memory works while the code runs. */
+void vm_prefetch(const struct vm_worker *w, int64_t n);
 /* Runs the code on the n elements that are loaded. outs: where outputs go (may be NULL when none is direct). */
 void vm_compute(struct vm_worker *w, int64_t n, char *const *outs);
 

@@ -129,6 +129,14 @@ void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t 
   }
 }
 
+void vm_prefetch(const struct vm_worker *w, int64_t n) {
+  for (int k = 0; k < w->vm->p->nin; k++) {
+    int64_t bytes = n * (int64_t)w->vm->in_size[k];
+    if (w->vm->in_place[k] != VM_CONTIGUOUS) continue;
+    for (int64_t i = bytes; i < 2 * bytes; i += 64) __builtin_prefetch(w->value[k] + i, 0, 2);
+  }
+}
+
 void vm_compute(struct vm_worker *w, int64_t n, char *const *outs) {
   const struct vm *vm = w->vm;
   const struct mx_program *p = vm->p;
