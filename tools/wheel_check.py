@@ -1,4 +1,5 @@
 """Run inside a clean venv after `pip install .`: the package stands alone, counts right and imports fast."""
+import pathlib
 import subprocess
 import sys
 import time
@@ -22,6 +23,9 @@ import mlx.utils  # noqa: E402
 assert mx.__version__.startswith("0.32."), mx.__version__
 assert mx.__ravel_version__ == "0.1.0", mx.__ravel_version__
 assert "site-packages" in mx.__file__, mx.__file__
+installed = pathlib.Path(mx.__file__).parent
+for name in ("py.typed", "core/__init__.pyi", "core/random.pyi"):
+    assert (installed / name).is_file(), name
 x = mx.array([1.0, 2.0, 3.0])
 assert mx.grad(lambda v: (v * v).sum())(x).tolist() == [2.0, 4.0, 6.0]
 assert mlx.nn.Linear(3, 2)(x).shape == (2,)

@@ -131,6 +131,11 @@ static void function_dealloc(PyObject *self) {
 static PyObject *function_repr(PyObject *self) {
   return PyUnicode_FromFormat("<function %s.%s>", ((Function *)self)->qualifier, ((Function *)self)->f->name);
 }
+static PyObject *get_qualname(PyObject *self, void *c) {
+  (void)c;
+  const Function *fn = (Function *)self;
+  return strchr(fn->qualifier, '.') ? PyUnicode_FromString(fn->f->name) : PyUnicode_FromFormat("%s.%s", fn->qualifier, fn->f->name);
+}
 static PyObject *get_name(PyObject *self, void *c) {
   (void)c;
   return PyUnicode_FromString(((Function *)self)->f->name);
@@ -139,13 +144,46 @@ static PyObject *get_module(PyObject *self, void *c) {
   (void)self, (void)c;
   return PyUnicode_FromString("mlx.core");
 }
+/* The signatures a row shows: those after the first line, if there are any: the parser's own form takes several. */
+static const char *shown(const struct function *f) {
+  const char *more = strchr(f->signature, '\n');
+  return more ? more + 1 : f->signature;
+}
 static PyObject *get_doc(PyObject *self, void *c) {
   (void)c;
   const struct function *f = ((Function *)self)->f;
-  return PyUnicode_FromFormat("%s%s\n\n%s", f->name, f->signature, f->doc ? f->doc : "");
+  PyObject *text = PyUnicode_FromString("");
+  for (const char *at = shown(f); text && at;) {
+    const char *end = strchr(at, '\n');
+    PyObject *line = PyUnicode_FromStringAndSize(at, end ? end - at : (Py_ssize_t)strlen(at));
+    PyUnicode_AppendAndDel(&text, line ? PyUnicode_FromFormat("%s%U\n", f->name, line) : NULL);
+    Py_XDECREF(line);
+    at = end ? end + 1 : NULL;
+  }
+  if (text) PyUnicode_AppendAndDel(&text, PyUnicode_FromFormat("\n%s", f->doc ? f->doc : ""));
+  return text;
 }
-static PyGetSetDef function_getset[] = {{"__name__", get_name, NULL, NULL, NULL}, {"__qualname__", get_name, NULL, NULL, NULL},
-                                        {"__module__", get_module, NULL, NULL, NULL}, {"__doc__", get_doc, NULL, NULL, NULL}, {0}};
+/* inspect.signature: that of a Python function with the same parameters. Annotations stay text; defaults are looked up in the module. */
+static PyObject *get_signature(PyObject *self, void *c) {
+  (void)c;
+  const struct function *f = ((Function *)self)->f;
+  const char *end = strchr(f->signature, '\n');
+  PyObject *head = PyUnicode_FromStringAndSize(f->signature, end ? end - f->signature : (Py_ssize_t)strlen(f->signature));
+  PyObject *source = head ? PyUnicode_FromFormat("from __future__ import annotations\ndef f%U: pass\n", head) : NULL;
+  PyObject *scope = PyDict_Copy(PyModule_GetDict(core.module)), *ran = NULL, *inspect = NULL, *r = NULL;
+  if (source && scope) ran = PyRun_String(PyUnicode_AsUTF8(source), Py_file_input, scope, scope);
+  if (ran && (inspect = PyImport_ImportModule("inspect")))
+    r = PyObject_CallMethod(inspect, "signature", "O", PyDict_GetItemString(scope, "f"));
+  Py_XDECREF(head);
+  Py_XDECREF(source);
+  Py_XDECREF(scope);
+  Py_XDECREF(ran);
+  Py_XDECREF(inspect);
+  return r;
+}
+static PyGetSetDef function_getset[] = {{"__name__", get_name, NULL, NULL, NULL}, {"__qualname__", get_qualname, NULL, NULL, NULL},
+                                        {"__module__", get_module, NULL, NULL, NULL}, {"__doc__", get_doc, NULL, NULL, NULL},
+                                        {"__signature__", get_signature, NULL, NULL, NULL}, {0}};
 static PyMemberDef function_members[] = {{"__vectorcalloffset__", T_PYSSIZET, offsetof(Function, vectorcall), READONLY, NULL}, {0}};
 
 PyObject *function_new(const struct function *f, const char *qualifier) {

@@ -389,7 +389,8 @@ int array_init(PyObject *module) {
                   "array([1, 2], dtype=float16)"},
       {0}};
   static PyType_Spec spec = {"mlx.core.array", sizeof(Array), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
-  static PyType_Slot it_slots[] = {{Py_tp_iter, PyObject_SelfIter}, {Py_tp_iternext, iterator_next}, {Py_tp_dealloc, iterator_dealloc}, {0}};
+  static PyType_Slot it_slots[] = {{Py_tp_doc, "An iterator over the first dimension of an array.\n\n>>> [x.item() for x in mx.array([1, 2])]\n[1, 2]"},
+                                   {Py_tp_iter, PyObject_SelfIter}, {Py_tp_iternext, iterator_next}, {Py_tp_dealloc, iterator_dealloc}, {0}};
   static PyType_Spec it_spec = {"mlx.core.ArrayIterator", sizeof(Iterator), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, it_slots};
   if (!(core.Array = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL))) return -1;
   if (!(core.ArrayIterator = (PyTypeObject *)PyType_FromModuleAndSpec(module, &it_spec, NULL))) return -1;

@@ -406,23 +406,58 @@ static PyObject *at_update(PyObject *self, PyObject *value, int mode, int (*befo
   if (!r) mlx_array_free(out);
   return r;
 }
-static PyObject *at_add(PyObject *s, PyObject *v) { return at_update(s, v, 1, NULL); }
-static PyObject *at_subtract(PyObject *s, PyObject *v) { return at_update(s, v, 1, mlx_negative); }
-static PyObject *at_multiply(PyObject *s, PyObject *v) { return at_update(s, v, 2, NULL); }
-static PyObject *at_divide(PyObject *s, PyObject *v) { return at_update(s, v, 2, mlx_reciprocal); }
-static PyObject *at_maximum(PyObject *s, PyObject *v) { return at_update(s, v, 3, NULL); }
-static PyObject *at_minimum(PyObject *s, PyObject *v) { return at_update(s, v, 4, NULL); }
+static PyObject *at_add(const struct function *f, PyObject **v) { return (void)f, at_update(v[0], v[1], 1, NULL); }
+static PyObject *at_subtract(const struct function *f, PyObject **v) { return (void)f, at_update(v[0], v[1], 1, mlx_negative); }
+static PyObject *at_multiply(const struct function *f, PyObject **v) { return (void)f, at_update(v[0], v[1], 2, NULL); }
+static PyObject *at_divide(const struct function *f, PyObject **v) { return (void)f, at_update(v[0], v[1], 2, mlx_reciprocal); }
+static PyObject *at_maximum(const struct function *f, PyObject **v) { return (void)f, at_update(v[0], v[1], 3, NULL); }
+static PyObject *at_minimum(const struct function *f, PyObject **v) { return (void)f, at_update(v[0], v[1], 4, NULL); }
+static const struct function at_methods[] = {
+    {"add", "(self, value: scalar | array) -> array",
+     "A new array with the values added at the indices, each time an index occurs.\n\n"
+     "The value broadcasts to the indices' shape; IndexError for indices out of bounds.\n\n"
+     ">>> mx.zeros(3).at[mx.array([0, 0, 2])].add(1)\n"
+     "array([2, 0, 1], dtype=float32)",
+     at_add, NULL, NULL},
+    {"subtract", "(self, value: scalar | array) -> array",
+     "A new array with the values subtracted at the indices, each time an index occurs.\n\n"
+     "The value broadcasts to the indices' shape; IndexError for indices out of bounds.\n\n"
+     ">>> mx.zeros(3).at[mx.array([0, 0, 2])].subtract(1)\n"
+     "array([-2, 0, -1], dtype=float32)",
+     at_subtract, NULL, NULL},
+    {"multiply", "(self, value: scalar | array) -> array",
+     "A new array with the elements at the indices multiplied by the values, each time an index occurs.\n\n"
+     "The value broadcasts to the indices' shape; IndexError for indices out of bounds.\n\n"
+     ">>> mx.ones(3).at[mx.array([0, 0, 2])].multiply(3)\n"
+     "array([9, 1, 3], dtype=float32)",
+     at_multiply, NULL, NULL},
+    {"divide", "(self, value: scalar | array) -> array",
+     "A new array with the elements at the indices divided by the values, each time an index occurs.\n\n"
+     "The value broadcasts to the indices' shape; IndexError for indices out of bounds.\n\n"
+     ">>> mx.ones(3).at[mx.array([0, 0, 2])].divide(2)\n"
+     "array([0.25, 1, 0.5], dtype=float32)",
+     at_divide, NULL, NULL},
+    {"maximum", "(self, value: scalar | array) -> array",
+     "A new array with the larger of the elements at the indices and the values.\n\n"
+     "The value broadcasts to the indices' shape; IndexError for indices out of bounds.\n\n"
+     ">>> mx.zeros(3).at[mx.array([0, 2])].maximum(mx.array([5.0, -5.0]))\n"
+     "array([5, 0, 0], dtype=float32)",
+     at_maximum, NULL, NULL},
+    {"minimum", "(self, value: scalar | array) -> array",
+     "A new array with the smaller of the elements at the indices and the values.\n\n"
+     "The value broadcasts to the indices' shape; IndexError for indices out of bounds.\n\n"
+     ">>> mx.zeros(3).at[mx.array([0, 2])].minimum(mx.array([5.0, -5.0]))\n"
+     "array([0, 0, -5], dtype=float32)",
+     at_minimum, NULL, NULL},
+    {0}};
 
 int at_init(PyObject *module) {
-  static PyMethodDef methods[] = {{"add", at_add, METH_O, "add(self, value) -> array"},
-                                  {"subtract", at_subtract, METH_O, "subtract(self, value) -> array"},
-                                  {"multiply", at_multiply, METH_O, "multiply(self, value) -> array"},
-                                  {"divide", at_divide, METH_O, "divide(self, value) -> array"},
-                                  {"maximum", at_maximum, METH_O, "maximum(self, value) -> array"},
-                                  {"minimum", at_minimum, METH_O, "minimum(self, value) -> array"},
-                                  {0}};
-  static PyType_Slot slots[] = {{Py_tp_new, at_new}, {Py_tp_dealloc, at_dealloc}, {Py_mp_subscript, at_getitem}, {Py_tp_methods, methods}, {0}};
+  static PyType_Slot slots[] = {
+      {Py_tp_new, at_new}, {Py_tp_dealloc, at_dealloc}, {Py_mp_subscript, at_getitem},
+      {Py_tp_doc, "ArrayAt(x: array, /)\n\nWhat array.at gives: x.at[indices] takes an update that adds up at repeated indices.\n\n"
+                  ">>> mx.ArrayAt(mx.zeros(2))[0].add(1)\narray([1, 0], dtype=float32)"},
+      {0}};
   static PyType_Spec spec = {"mlx.core.ArrayAt", sizeof(At), 0, Py_TPFLAGS_DEFAULT, slots};
   core.ArrayAt = (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
-  return core.ArrayAt ? PyModule_AddType(module, core.ArrayAt) : -1;
+  return core.ArrayAt && !functions_add((PyObject *)core.ArrayAt, at_methods, "ArrayAt") ? PyModule_AddType(module, core.ArrayAt) : -1;
 }

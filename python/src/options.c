@@ -155,7 +155,7 @@ static const struct function option_functions[] = {
      "...     mx.array(mx.pi)\n"
      "array(3.1, dtype=float32)",
      do_context, NULL, NULL},
-    {"get_array_buffer_size", "(*args) -> int",
+    {"get_array_buffer_size", "(*args: Any) -> int",
      "The bytes of the buffers behind the arrays of these trees; what arrays share counts once.\n\n"
      "ValueError for an array that has not been evaluated.\n\n"
      ">>> x = mx.array([1, 2, 3, 4])\n"

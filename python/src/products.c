@@ -19,7 +19,7 @@ static const char *take_subscripts(PyObject *o, const char *op) {
   PyErr_Format(PyExc_TypeError, "[%s] subscripts must be a string, not %.100s.", op, Py_TYPE(o)->tp_name);
   return NULL;
 }
-static PyObject *do_einsum(const struct function *f, PyObject **v) { /* subscripts, *operands, stream */
+static PyObject *do_einsum(const struct function *f, PyObject **v) { /* subscripts, *operands: array, stream */
   mlx_stream s;
   int status;
   const char *subscripts = take_subscripts(v[0], f->name);
@@ -136,7 +136,7 @@ static PyObject *do_segmented_mm(const struct function *f, PyObject **v) { /* a,
 }
 
 const struct function products_functions[] = {
-    {"einsum", "(subscripts: str, *operands, stream: StreamOrDevice = None) -> array",
+    {"einsum", "(subscripts: str, *operands: array, stream: StreamOrDevice = None) -> array",
      "The Einstein sum of the operands.\n\n"
      "subscripts names each dimension of each operand by a letter, \"ij,jk->ik\". A letter that the part after \"->\" lacks is\n"
      "summed over, a letter that stands twice in one operand takes its diagonal, \"...\" stands for any further dimensions, which\n"
@@ -151,7 +151,7 @@ const struct function products_functions[] = {
      ">>> mx.einsum('ii', a)\n"
      "array(5, dtype=int32)",
      do_einsum, NULL, NULL},
-    {"einsum_path", "(subscripts: str, *operands)",
+    {"einsum_path", "(subscripts: str, *operands: array) -> tuple[list[Any], str]",
      "The order in which einsum contracts these operands, and a report of the work it saves.\n\n"
      "Returns a list of tuples and a text. Each tuple holds places in the list of operands: those leave the list, their\n"
      "contraction is appended. The order is found greedily, as numpy.einsum_path does: always the pair that leaves the fewest\n"

@@ -42,7 +42,7 @@ static PyObject *dtype_by_number(PyObject *m, PyObject *arg) {
   if (i < 0 || i > MLX_COMPLEX64) return PyErr_Format(PyExc_ValueError, "There is no dtype number %d.", i);
   return Py_NewRef(core.dtypes[i]);
 }
-static PyGetSetDef dtype_getset[] = {{"size", dtype_size, NULL, "Bytes of one element.", NULL}, {0}};
+static PyGetSetDef dtype_getset[] = {{"size", dtype_size, NULL, "size: int\n\nThe bytes of one element.\n\n>>> mx.float16.size\n2", NULL}, {0}};
 static PyMethodDef dtype_methods[] = {{"__reduce__", dtype_reduce, METH_NOARGS, NULL}, {0}};
 
 /* Enumerations: DeviceType and DtypeCategory. */
@@ -55,7 +55,10 @@ static PyObject *enum_name(PyObject *s, void *c) {
 static PyObject *enum_value(PyObject *s, void *c) { return (void)c, PyLong_FromLong(((EnumValue *)s)->value); }
 static Py_hash_t enum_hash(PyObject *s) { return 104729 + ((EnumValue *)s)->value; }
 static PyObject *device_compare(PyObject *a, PyObject *b, int op);
-static PyGetSetDef enum_getset[] = {{"name", enum_name, NULL, NULL, NULL}, {"value", enum_value, NULL, NULL, NULL}, {0}};
+static PyGetSetDef enum_getset[] = {
+    {"name", enum_name, NULL, "name: str\n\nIts name.\n\n>>> mx.cpu.name\n'cpu'", NULL},
+    {"value", enum_value, NULL, "value: int\n\nIts number.\n\n>>> mx.cpu.value\n0", NULL},
+    {0}};
 
 static int add_enum(PyObject *module, PyTypeObject *type, const char *full_name, int value, PyObject **keep) {
   EnumValue *e = (EnumValue *)type->tp_alloc(type, 0);
@@ -114,7 +117,8 @@ static PyObject *device_compare(PyObject *a, PyObject *b, int op) {
   if (!known || to_device(a, &x) || to_device(b, &y)) return PyErr_Clear(), same(a, b, op, false);
   return same(a, b, op, mlx_device_equal(x, y));
 }
-static PyGetSetDef device_getset[] = {{"type", device_type, NULL, "The DeviceType.", NULL}, {0}};
+static PyGetSetDef device_getset[] = {
+    {"type", device_type, NULL, "type: DeviceType\n\nThe type of the device.\n\n>>> mx.Device(mx.cpu).type\nDeviceType.cpu", NULL}, {0}};
 
 /* Streams */
 
@@ -143,7 +147,9 @@ static PyObject *stream_compare(PyObject *a, PyObject *b, int op) {
   return same(a, b, op, Py_TYPE(b) == Py_TYPE(a) && mlx_stream_equal(((Stream *)a)->s, ((Stream *)b)->s));
 }
 static Py_hash_t stream_hash(PyObject *s) { return (Py_hash_t)((uintptr_t)((Stream *)s)->s.ctx >> 4); }
-static PyGetSetDef stream_getset[] = {{"device", stream_device, NULL, "The Device it runs on.", NULL}, {0}};
+static PyGetSetDef stream_getset[] = {
+    {"device", stream_device, NULL, "device: Device\n\nThe device it runs on.\n\n>>> mx.default_stream(mx.cpu).device\nDevice(cpu, 0)", NULL},
+    {0}};
 
 /* with mx.stream(s): … */
 typedef struct {
@@ -223,19 +229,34 @@ static PyObject *info_tiny(PyObject *s, void *c) { return (void)c, PyFloat_FromD
 static PyObject *info_bits(PyObject *s, void *c) { return (void)c, PyLong_FromSize_t(8 * mlx_dtype_size(((Info *)s)->d)); }
 static PyObject *info_dtype(PyObject *s, void *c) { return (void)c, Py_NewRef(core.dtypes[((Info *)s)->d]); }
 static PyObject *info_repr(PyObject *s) {
+  if (Py_TYPE(s) == core.finfo) {
+    char text[96];
+    double max = finfo_of(((Info *)s)->d, 0);
+    snprintf(text, sizeof text, "finfo(min=%g, max=%g, dtype=%s)", -max, max, dtype_names[((Info *)s)->d]);
+    return PyUnicode_FromString(text);
+  }
   PyObject *lo = info_min(s, NULL), *hi = info_max(s, NULL);
-  PyObject *r = lo && hi ? PyUnicode_FromFormat("%s(min=%R, max=%R, dtype=%s)", Py_TYPE(s) == core.finfo ? "finfo" : "iinfo", lo, hi,
-                                                dtype_names[((Info *)s)->d])
+  PyObject *r = lo && hi ? PyUnicode_FromFormat("iinfo(min=%R, max=%R, dtype=%s)", lo, hi, dtype_names[((Info *)s)->d])
                          : NULL;
   Py_XDECREF(lo);
   Py_XDECREF(hi);
   return r;
 }
-static PyGetSetDef finfo_getset[] = {{"min", info_min, NULL, NULL, NULL}, {"max", info_max, NULL, NULL, NULL},
-                                     {"eps", info_eps, NULL, NULL, NULL}, {"smallest_normal", info_tiny, NULL, NULL, NULL},
-                                     {"bits", info_bits, NULL, NULL, NULL}, {"dtype", info_dtype, NULL, NULL, NULL}, {0}};
-static PyGetSetDef iinfo_getset[] = {{"min", info_min, NULL, NULL, NULL}, {"max", info_max, NULL, NULL, NULL},
-                                     {"dtype", info_dtype, NULL, NULL, NULL}, {0}};
+static PyGetSetDef finfo_getset[] = {
+    {"min", info_min, NULL, "min: float\n\nThe lowest finite number.\n\n>>> mx.finfo(mx.float16).min\n-65504.0", NULL},
+    {"max", info_max, NULL, "max: float\n\nThe largest finite number.\n\n>>> mx.finfo(mx.float16).max\n65504.0", NULL},
+    {"eps", info_eps, NULL, "eps: float\n\nThe distance from 1 to the next number.\n\n>>> mx.finfo(mx.bfloat16).eps\n0.0078125", NULL},
+    {"smallest_normal", info_tiny, NULL,
+     "smallest_normal: float\n\nThe smallest positive number of full precision.\n\n>>> mx.finfo(mx.float32).smallest_normal\n1.1754943508222875e-38", NULL},
+    {"bits", info_bits, NULL, "bits: int\n\nThe bits of one number.\n\n>>> mx.finfo(mx.float16).bits\n16", NULL},
+    {"dtype", info_dtype, NULL, "dtype: Dtype\n\nThe dtype; of complex64 that of its parts.\n\n>>> mx.finfo(mx.complex64).dtype\nmlx.core.float32", NULL},
+    {0}};
+static PyGetSetDef iinfo_getset[] = {
+    {"min", info_min, NULL, "min: int\n\nThe least integer.\n\n>>> mx.iinfo(mx.int8).min\n-128", NULL},
+    {"max", info_max, NULL, "max: int\n\nThe largest integer.\n\n>>> mx.iinfo(mx.int8).max\n127", NULL},
+    {"bits", info_bits, NULL, "bits: int\n\nThe bits of one integer.\n\n>>> mx.iinfo(mx.int8).bits\n8", NULL},
+    {"dtype", info_dtype, NULL, "dtype: Dtype\n\nThe dtype.\n\n>>> mx.iinfo(mx.int8).dtype\nmlx.core.int8", NULL},
+    {0}};
 
 /* Functions of devices, streams, memory */
 
@@ -440,29 +461,35 @@ const struct function dtype_functions[] = {
 #define SLOTS(name, ...) static PyType_Slot name##_slots[] = {__VA_ARGS__, {Py_tp_dealloc, plain_dealloc}, {0}};
 #define SPEC(name, text, type, flags)                                                                         \
   static PyType_Spec name##_spec = {"mlx.core." text, sizeof(type), 0, Py_TPFLAGS_DEFAULT | (flags), name##_slots};
-SLOTS(dtype, {Py_tp_repr, dtype_repr}, {Py_tp_hash, dtype_hash}, {Py_tp_richcompare, dtype_compare}, {Py_tp_getset, dtype_getset},
+SLOTS(dtype, {Py_tp_doc, "The type of an array's elements: mx.float32, mx.int64 and so on.\n\n>>> mx.float32\nmlx.core.float32"}, {Py_tp_repr, dtype_repr}, {Py_tp_hash, dtype_hash}, {Py_tp_richcompare, dtype_compare}, {Py_tp_getset, dtype_getset},
       {Py_tp_methods, dtype_methods})
 SPEC(dtype, "Dtype", Dtype, Py_TPFLAGS_DISALLOW_INSTANTIATION)
-SLOTS(category, {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset})
+SLOTS(category, {Py_tp_doc, "A set of dtypes, as mx.issubdtype takes them: mx.floating, mx.integer and so on.\n\n>>> mx.issubdtype(mx.int8, mx.integer)\nTrue"},
+      {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset})
 SPEC(category, "DtypeCategory", EnumValue, Py_TPFLAGS_DISALLOW_INSTANTIATION)
-SLOTS(dtypekind, {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset}, {Py_tp_hash, enum_hash}, {Py_tp_richcompare, device_compare})
+SLOTS(dtypekind, {Py_tp_doc, "The kind of a device: mx.cpu or mx.gpu.\n\n>>> mx.cpu\nDeviceType.cpu"}, {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset}, {Py_tp_hash, enum_hash}, {Py_tp_richcompare, device_compare})
 SPEC(dtypekind, "DeviceType", EnumValue, Py_TPFLAGS_DISALLOW_INSTANTIATION)
 SLOTS(device, {Py_tp_new, device_new},
-      {Py_tp_doc, "Device(type: DeviceType, index: int = 0)\n\nA device that runs operations: mx.cpu, or one of a type and index."}, {Py_tp_repr, device_repr}, {Py_tp_hash, device_hash}, {Py_tp_richcompare, device_compare},
+      {Py_tp_doc, "Device(type: DeviceType, index: int = 0)\n\nA device that runs operations: mx.cpu, or one of a type and index.\n\n"
+                  ">>> mx.Device(mx.cpu)\nDevice(cpu, 0)"}, {Py_tp_repr, device_repr}, {Py_tp_hash, device_hash}, {Py_tp_richcompare, device_compare},
       {Py_tp_getset, device_getset})
 SPEC(device, "Device", Device, 0)
-SLOTS(stream, {Py_tp_repr, stream_repr}, {Py_tp_hash, stream_hash}, {Py_tp_richcompare, stream_compare}, {Py_tp_getset, stream_getset})
+SLOTS(stream, {Py_tp_doc, "An order of work on a device. Work on different streams may run at the same time.\n\n>>> mx.default_stream(mx.cpu)\nStream(Device(cpu, 0), 0)"},
+      {Py_tp_repr, stream_repr}, {Py_tp_hash, stream_hash}, {Py_tp_richcompare, stream_compare}, {Py_tp_getset, stream_getset})
 SPEC(stream, "Stream", Stream, Py_TPFLAGS_DISALLOW_INSTANTIATION)
 static PyType_Spec local_spec = {"mlx.core.ThreadLocalStream", sizeof(Stream), 0,
                                  Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, stream_slots};
 SLOTS(context, {Py_tp_new, context_new},
-      {Py_tp_doc, "StreamContext(s: Stream | ThreadLocalStream | Device | DeviceType)\n\nMakes s the default inside a with block."}, {Py_tp_methods, context_methods})
+      {Py_tp_doc, "StreamContext(s: Stream | ThreadLocalStream | Device | DeviceType)\n\nMakes s the default inside a with block.\n\n"
+                  ">>> with mx.StreamContext(mx.cpu):\n...     mx.array(1) + 1\narray(2, dtype=int32)"}, {Py_tp_methods, context_methods})
 SPEC(context, "StreamContext", Context, 0)
 SLOTS(finfo, {Py_tp_new, info_new},
-      {Py_tp_doc, "finfo(arg: Dtype, /)\n\nThe limits of a floating dtype: min, max, eps, smallest_normal, bits."}, {Py_tp_getset, finfo_getset}, {Py_tp_repr, info_repr})
+      {Py_tp_doc, "finfo(arg: Dtype, /)\n\nThe limits of a floating dtype: min, max, eps, smallest_normal, bits.\n\n"
+                  "ValueError for other dtypes.\n\n>>> mx.finfo(mx.float16).max\n65504.0"}, {Py_tp_getset, finfo_getset}, {Py_tp_repr, info_repr})
 SPEC(finfo, "finfo", Info, 0)
 SLOTS(iinfo, {Py_tp_new, info_new},
-      {Py_tp_doc, "iinfo(arg: Dtype, /)\n\nThe limits of an integer dtype: min, max, bits."}, {Py_tp_getset, iinfo_getset}, {Py_tp_repr, info_repr})
+      {Py_tp_doc, "iinfo(arg: Dtype, /)\n\nThe limits of an integer dtype: min, max, bits.\n\n"
+                  "ValueError for other dtypes.\n\n>>> mx.iinfo(mx.int8).max\n127"}, {Py_tp_getset, iinfo_getset}, {Py_tp_repr, info_repr})
 SPEC(iinfo, "iinfo", Info, 0)
 
 int types_init(PyObject *module) {
