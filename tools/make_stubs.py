@@ -118,9 +118,8 @@ def function(name, doc, owner, indent=""):
         sys.exit(f"make_stubs: {owner}.{name} shows no signature in its docstring")
     out = []
     for head in signatures:
+        head += "" if "->" in head else " -> Any"
         check_types(f"{owner}.{name}", head)
-        if "->" not in head:
-            sys.exit(f"make_stubs: {owner}.{name}{head} does not say what it returns")
         out.append(f"{indent}@overload\n" if len(signatures) > 1 else "")
         out.append(f"{indent}def {name}{head}:\n{docstring(doc, indent + '    ')}{indent}    ...\n")
     return "".join(out)
