@@ -21,6 +21,8 @@ struct mx_entry {
 
 int mx_npy_load(struct mx_source *s, mx_array **out);
 int mx_npy_save(struct mx_sink *s, mx_array *a);
+enum { MX_NPY_HEADER = 1024 };
+size_t mx_npy_header(char text[MX_NPY_HEADER], const mx_array *a); /* what stands before the data; its length */
 int mx_npz_load(struct mx_source *s, struct mx_collector *c);
 int mx_npz_save(struct mx_sink *s, const struct mx_entry *e, int64_t n, bool compress);
 int mx_safetensors_load(struct mx_source *s, struct mx_collector *c);

@@ -121,17 +121,20 @@ int mx_npy_load(struct mx_source *s, mx_array **out) {
   return status;
 }
 
-int mx_npy_save(struct mx_sink *s, mx_array *a) {
-  char text[1024], lead[10] = "\x93NUMPY\x01";
-  int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[a->t.dtype]);
+size_t mx_npy_header(char text[MX_NPY_HEADER], const mx_array *a) {
+  memcpy(text, "\x93NUMPY\x01", 8);
+  int n = 10 + snprintf(text + 10, MX_NPY_HEADER - 10, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[a->t.dtype]);
   for (int d = 0; d < a->t.ndim; d++)
-    n += snprintf(text + n, sizeof text - (size_t)n, "%lld%s", (long long)a->t.shape[d], d < a->t.ndim - 1 ? ", " : a->t.ndim == 1 ? "," : "");
-  n += snprintf(text + n, sizeof text - (size_t)n, "), }");
-  while ((10 + n + 1) % 64) text[n++] = ' ';
+    n += snprintf(text + n, (size_t)(MX_NPY_HEADER - n), "%lld%s", (long long)a->t.shape[d], d < a->t.ndim - 1 ? ", " : a->t.ndim == 1 ? "," : "");
+  n += snprintf(text + n, (size_t)(MX_NPY_HEADER - n), "), }");
+  while ((n + 1) % 64) text[n++] = ' ';
   text[n++] = '\n';
-  lead[8] = (char)(n & 255), lead[9] = (char)(n >> 8);
-  int status = mx_sink_write(s, lead, 10);
-  if (!status) status = mx_sink_write(s, text, (size_t)n);
-  if (!status) status = mx_sink_write(s, a->t.data, (size_t)a->t.size * mx_dtype_size(a->t.dtype));
-  return status;
+  text[8] = (char)((n - 10) & 255), text[9] = (char)((n - 10) >> 8);
+  return (size_t)n;
+}
+
+int mx_npy_save(struct mx_sink *s, mx_array *a) {
+  char text[MX_NPY_HEADER];
+  int status = mx_sink_write(s, text, mx_npy_header(text, a));
+  return status ? status : mx_sink_write(s, a->t.data, (size_t)a->t.size * mx_dtype_size(a->t.dtype));
 }

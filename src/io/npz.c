@@ -23,6 +23,15 @@ static int bad(const struct mx_source *s, const char *what) {
   return mx_fail(MX_ERUNTIME, "[load] %s is not a sound npz archive: %s.", s->label, what);
 }
 
+static uint32_t sum(uint32_t crc, const unsigned char *p, uint64_t n) {
+  while (n) {
+    uInt some = n < 1 << 30 ? (uInt)n : 1 << 30;
+    crc = (uint32_t)crc32(crc, p, some);
+    p += some, n -= some;
+  }
+  return crc;
+}
+
 /* A member as the central directory tells of it. */
 struct member {
   int method;
@@ -75,11 +84,7 @@ static int unpack_read(struct mx_source *s, void *to, size_t n, uint64_t offset)
   if (!status && made < n) status = bad(u->archive, "a member does not decompress to its stated size");
   if (status) return status;
   u->done += n;
-  for (const unsigned char *p = to; n;) {
-    uInt some = n < 1 << 30 ? (uInt)n : 1 << 30;
-    u->crc = (uint32_t)crc32(u->crc, p, some);
-    p += some, n -= some;
-  }
+  u->crc = sum(u->crc, to, n);
   return MX_OK;
 }
 
@@ -187,36 +192,58 @@ int mx_npz_load(struct mx_source *s, struct mx_collector *c) {
   return status;
 }
 
-/* Writing: each member is made in memory, then written with its sizes known. */
+/* Writing: sizes and sums stand before the bytes, so they are found first; a member's packed bytes alone are held in memory. */
 
-static int memory_write(struct mx_sink *s, const void *from, size_t n) {
-  memcpy((char *)s->ctx + s->written - n, from, n);
-  return MX_OK;
+/* A member in two pieces: the npy header, and the array's own data. */
+struct pieces {
+  char head[MX_NPY_HEADER];
+  const unsigned char *at[2];
+  uint64_t n[2];
+};
+static void pieces_of(struct pieces *p, mx_array *a) {
+  p->n[0] = mx_npy_header(p->head, a);
+  p->at[0] = (unsigned char *)p->head;
+  p->at[1] = a->t.data;
+  p->n[1] = (uint64_t)a->t.size * mx_dtype_size(a->t.dtype);
 }
 
-static int deflate_all(const unsigned char *in, uint64_t n, unsigned char **out, uint64_t *made) {
+struct packed {
+  unsigned char *at;
+  uint64_t n, room;
+};
+/* Room for more packed bytes; *to gets what may be written. */
+static int grow(struct packed *p, uInt *to) {
+  if (p->n == p->room) {
+    uint64_t room = p->room + p->room / 2 + 65536;
+    unsigned char *more = mx_realloc(p->at, room);
+    if (!more) return MX_EMEMORY;
+    p->at = more, p->room = room;
+  }
+  *to = p->room - p->n < 1 << 30 ? (uInt)(p->room - p->n) : 1 << 30;
+  return MX_OK;
+}
+static int deflate_all(const struct pieces *p, struct packed *out) {
   z_stream z = {0};
   if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
     return mx_fail(MX_EMEMORY, "[savez] No memory to compress.");
-  uint64_t room = n + n / 1000 + 1024;
-  *out = mx_malloc(room);
-  int code = *out ? Z_OK : Z_MEM_ERROR;
-  uint64_t used = 0, left = n;
-  while (code == Z_OK) {
-    if (!z.avail_in && left) {
-      z.next_in = (Bytef *)(uintptr_t)(in + (n - left));
+  int code = Z_OK, status = MX_OK, k = 0;
+  uint64_t given = 0;
+  while (code == Z_OK && !status) {
+    while (!z.avail_in && k < 2) {
+      uint64_t left = p->n[k] - given;
+      z.next_in = (Bytef *)(uintptr_t)(p->at[k] + given);
       z.avail_in = left < 1 << 30 ? (uInt)left : 1 << 30;
-      left -= z.avail_in;
+      given += z.avail_in;
+      if (given == p->n[k]) k++, given = 0;
     }
-    z.next_out = *out + used;
-    z.avail_out = room - used < 1 << 30 ? (uInt)(room - used) : 1 << 30;
-    uInt before = z.avail_out;
-    code = deflate(&z, left ? Z_NO_FLUSH : Z_FINISH);
-    used += before - z.avail_out;
+    uInt room;
+    if ((status = grow(out, &room))) break;
+    z.next_out = out->at + out->n, z.avail_out = room;
+    code = deflate(&z, k < 2 ? Z_NO_FLUSH : Z_FINISH);
+    out->n += room - z.avail_out;
   }
   deflateEnd(&z);
-  *made = used;
-  return code == Z_STREAM_END ? MX_OK : *out ? mx_fail(MX_ERUNTIME, "[savez] Compressing failed.") : MX_EMEMORY;
+  return status || code == Z_STREAM_END ? status : mx_fail(MX_ERUNTIME, "[savez] Compressing failed.");
 }
 
 /* Both headers carry the sizes in the zip64 field, so that one form serves all. */
@@ -246,25 +273,20 @@ static size_t header(unsigned char *h, bool central, const struct member *m) {
 }
 
 static int save_member(struct mx_sink *s, const struct mx_entry *e, bool compress, struct member *m) {
-  uint64_t bytes = (uint64_t)e->array->t.size * mx_dtype_size(e->array->t.dtype);
-  unsigned char h[640], *plain = mx_malloc(bytes + 1200), *packed = NULL;
-  if (!plain) return MX_EMEMORY;
-  struct mx_sink memory = {.write = memory_write, .label = s->label, .ctx = plain};
-  int status = mx_npy_save(&memory, e->array);
-  m->size = m->packed = memory.written;
+  unsigned char h[640];
+  struct pieces p;
+  struct packed packed = {NULL, 0, 0};
+  pieces_of(&p, e->array);
+  m->size = m->packed = p.n[0] + p.n[1];
   m->method = compress ? DEFLATED : STORED;
   m->local = s->written;
-  m->crc = 0;
-  for (uint64_t at = 0; at < m->size;) {
-    uInt n = m->size - at < 1 << 30 ? (uInt)(m->size - at) : 1 << 30;
-    m->crc = (uint32_t)crc32(m->crc, plain + at, n);
-    at += n;
-  }
-  if (!status && compress) status = deflate_all(plain, m->size, &packed, &m->packed);
+  m->crc = sum(sum(0, p.at[0], p.n[0]), p.at[1], p.n[1]);
+  int status = compress ? deflate_all(&p, &packed) : MX_OK;
+  if (!status && compress) m->packed = packed.n;
   if (!status) status = mx_sink_write(s, h, header(h, false, m));
-  if (!status) status = mx_sink_write(s, compress ? packed : plain, m->packed);
-  mx_free(packed);
-  mx_free(plain);
+  if (!status && compress) status = mx_sink_write(s, packed.at, packed.n);
+  for (int k = 0; k < 2 && !status && !compress; k++) status = mx_sink_write(s, p.at[k], p.n[k]);
+  mx_free(packed.at);
   return status;
 }
 
