@@ -86,7 +86,7 @@ def test_large_fortran_and_swapped_arrays_are_read_in_pieces(tmp_path):
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed, mx.savez, mx.savez_compressed])
 def test_npz_goes_both_ways(save, tmp_path):
-    x = {f"a/{d}": some(d, (3, 5)) for d in NUMPY} | {"é": np.zeros((200, 300), "f4"), "s": np.float32(3).reshape(())}
+    x = {f"a/{d}": some(d, (3, 5)) for d in NUMPY} | {"é": np.zeros((200, 300), "f4"), "r": some("float32", (300, 400)), "s": np.float32(3).reshape(())}
     path = str(tmp_path / "a.npz")
     save(path, np.arange(4, dtype="i4") if save.__module__ == "numpy" else mx.arange(4), **{k: v if save.__module__ == "numpy" else of(v) for k, v in x.items()})
     for key, a in mx.load(path).items():

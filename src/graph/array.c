@@ -169,16 +169,18 @@ void mx_unref(mx_array *a) {
   mx_node_unref(n);
 }
 
-bool mx_node_hold(mx_node *n, mx_array **in) {
+bool mx_node_hold(mx_node *n, mx_array **in, struct mx_object **obj) {
   mx_lock(node_lock(n));
   bool held = n->prim && !atomic_load_explicit(&n->detached, memory_order_relaxed);
+  *obj = held ? mx_object_ref(n->p.obj) : NULL;
   for (int i = 0; held && i < n->nin; i++) in[i] = mx_ref(n->in[i]);
   for (int i = 0; held && i < n->nout; i++) mx_ref(&n->out[i]);
   mx_unlock(node_lock(n));
   return held;
 }
 
-void mx_node_let_go(mx_node *n, mx_array *const *in) {
+void mx_node_let_go(mx_node *n, mx_array *const *in, struct mx_object *obj) {
+  mx_object_unref(obj);
   for (int i = 0; i < n->nin; i++) mx_unref(in[i]);
   /* The outputs' references keep n alive: the last one ends it. */
   int nout = n->nout;

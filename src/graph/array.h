@@ -114,10 +114,10 @@ void mx_unref(mx_array *a); /* NULL is fine; iterative: a graph of any depth die
 static inline bool mx_is_done(const mx_array *a) {
   return atomic_load_explicit(&a->node->state, memory_order_acquire) == MX_DONE;
 }
-/* Takes references of a node's inputs into in[] (room for n->nin) and of all its outputs, under the node's lock; false
- * (nothing taken) when its inputs were let go: it is a leaf then. The way for every walk but eval's own. */
-bool mx_node_hold(mx_node *n, mx_array **in);
-void mx_node_let_go(mx_node *n, mx_array *const *in); /* undoes a hold that said true */
+/* Takes references of a node's inputs into in[] (room for n->nin), of its object and of all its outputs, under the node's lock;
+ * false (nothing taken) when its inputs were let go: it is a leaf then. The way for every walk but eval's own. */
+bool mx_node_hold(mx_node *n, mx_array **in, struct mx_object **obj);
+void mx_node_let_go(mx_node *n, mx_array *const *in, struct mx_object *obj); /* undoes a hold that said true */
 /* Lets go of the inputs of a done node, unless an active trace still wants them. */
 void mx_node_detach(mx_node *n);
 /* Eval's detach in two halves: steal makes the node a leaf to every walker while n->in and its references stay the

@@ -39,7 +39,7 @@ static int add(struct mx_tape *t, mx_node *n) {
     t->nslots = 4 * cap;
     for (int64_t i = 0; i < t->n; i++) slot_put(t, i);
   }
-  t->list[t->n] = (struct mx_tape_node){mx_node_ref(n), NULL};
+  t->list[t->n] = (struct mx_tape_node){mx_node_ref(n), NULL, NULL};
   slot_put(t, t->n++);
   return MX_OK;
 }
@@ -59,7 +59,7 @@ static int discover(struct mx_tape *t, mx_array *const *roots, int64_t nroots, b
     if (!n->prim || (enter && !enter(ctx, n))) continue;
     mx_array **in = mx_malloc((size_t)n->nin * sizeof *in);
     if (!in) return MX_EMEMORY;
-    if (!mx_node_hold(n, in)) {
+    if (!mx_node_hold(n, in, &t->list[i].obj)) {
       mx_free(in);
       continue;
     }
@@ -116,10 +116,22 @@ int mx_tape_collect(struct mx_tape *t, mx_array *const *roots, int64_t nroots, b
   return status;
 }
 
+struct mx_params mx_tape_params(const struct mx_tape_node *tn) {
+  const struct mx_params *p = &tn->node->p;
+  return (struct mx_params){p->head, p->head_size, p->nints, p->ints, tn->obj};
+}
+
+struct mx_call mx_tape_call(const struct mx_tape_node *tn, mx_array **outs) {
+  mx_node *n = tn->node;
+  for (int i = 0; i < n->nout; i++) outs[i] = &n->out[i];
+  return (struct mx_call){.prim = n->prim, .stream = n->stream, .in = tn->in, .out = outs, .nin = n->nin, .nout = n->nout,
+                          .p = mx_tape_params(tn)};
+}
+
 void mx_tape_free(struct mx_tape *t) {
   for (int64_t i = 0; i < t->n; i++) {
     struct mx_tape_node *tn = &t->list[i];
-    if (tn->in) mx_node_let_go(tn->node, tn->in);
+    if (tn->in) mx_node_let_go(tn->node, tn->in, tn->obj);
     mx_free(tn->in);
     mx_node_unref(tn->node);
   }

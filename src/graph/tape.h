@@ -8,7 +8,8 @@
 struct mx_tape {
   struct mx_tape_node {
     mx_node *node;
-    mx_array **in; /* held; NULL for a leaf (nothing to hold, or a node where the walk was told to stop) */
+    mx_array **in;         /* held; NULL for a leaf (nothing to hold, or a node where the walk was told to stop) */
+    struct mx_object *obj; /* held: the node's own goes when it is computed */
   } *list;
   int64_t n, cap;
   int64_t *slots; /* hash of nodes: index + 1 */
@@ -19,6 +20,9 @@ struct mx_tape {
  * anyway. On failure the tape is empty. */
 int mx_tape_collect(struct mx_tape *t, mx_array *const *roots, int64_t nroots, bool (*enter)(void *ctx, const mx_node *n), void *ctx);
 int64_t mx_tape_find(const struct mx_tape *t, const mx_node *n); /* index, or -1 */
+/* The parameters and the call of a node that is no leaf; outs must have room for its outputs. */
+struct mx_params mx_tape_params(const struct mx_tape_node *tn);
+struct mx_call mx_tape_call(const struct mx_tape_node *tn, mx_array **outs);
 void mx_tape_free(struct mx_tape *t);
 
 #endif

@@ -92,7 +92,7 @@ static int forward(struct mx_trace *t, const struct mx_list *values, mx_array *c
       tan[k] = slot ? *slot : NULL;
       any |= tan[k] != NULL;
     }
-    struct mx_call c = mx_node_call(node, tn->in, outs);
+    struct mx_call c = mx_tape_call(tn, outs);
     b.stream = node->stream;
     if (any) node_jvp(&b, &d, &c, tan, &d.slots[d.first[i]]);
   }

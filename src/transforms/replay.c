@@ -84,7 +84,7 @@ static bool same_call(const struct replay *r, int64_t i, int64_t j) {
   if (a->prim != c->prim || a->stream != c->stream || a->nin != c->nin || a->nout != c->nout) return false;
   if (a->p.head_size != c->p.head_size || memcmp(a->p.head, c->p.head, (size_t)a->p.head_size)) return false;
   if (a->p.nints != c->p.nints || memcmp(a->p.ints, c->p.ints, (size_t)a->p.nints * sizeof *a->p.ints)) return false;
-  if (!same_object(a->p.obj, c->p.obj)) return false;
+  if (!same_object(x->obj, y->obj)) return false;
   for (int k = 0; k < a->nin; k++)
     if (r->value[slot_of(r, x->in[k])] != r->value[slot_of(r, y->in[k])]) return false;
   return true;
@@ -121,7 +121,8 @@ static void replay_node(mx_build *b, struct replay *r, int64_t i) {
   }
   if (!changed) return;
   b->stream = n->stream;
-  mx_apply_many(b, n->prim, r->scratch, n->nin, &n->p, n->nout, &r->value[r->first[i]]);
+  struct mx_params params = mx_tape_params(tn);
+  mx_apply_many(b, n->prim, r->scratch, n->nin, &params, n->nout, &r->value[r->first[i]]);
 }
 
 int mx_replay(mx_array *const *from, mx_array *const *to, int n, mx_array *const *outputs, int nout, bool merge, struct mx_list *out) {

@@ -105,7 +105,7 @@ static void back_through(mx_build *b, struct mx_diff *d, int64_t i) {
     d->wanted[k] = mx_diff_depends(d, tn->in[k]);
     grads[k] = NULL;
   }
-  struct mx_call c = mx_node_call(n, tn->in, outs);
+  struct mx_call c = mx_tape_call(tn, outs);
   b->stream = n->stream;
   node_vjp(b, &c, cot, d->wanted, grads);
   for (int k = 0; k < n->nin && !b->status; k++) {

@@ -131,7 +131,7 @@ static void map_node(mx_build *b, struct mapper *m, int64_t i) {
     any |= m->value[slot] != NULL;
   }
   if (!any) return;
-  struct mx_call c = mx_node_call(n, tn->in, outs);
+  struct mx_call c = mx_tape_call(tn, outs);
   b->stream = n->stream;
   node_vmap(b, &c, in, m->scratch_axis, &m->value[m->first[i]], &m->axis[m->first[i]]);
 }
