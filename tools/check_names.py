@@ -211,8 +211,11 @@ def read_page(root):
 
 def differences(root):
     """Yields (path, line, what, mend) for each difference that the page does not explain, and each row without one."""
+    import check_c_names
+
     wanted = read_lists(root)
     found = [(*d, name) for name, rows in wanted.items() for d in check_one(name, rows)] + list(extras(root, wanted))
+    found += check_c_names.compare(root)
     page = root / PAGE
     rows = read_page(root)
     used = set()

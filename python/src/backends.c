@@ -9,9 +9,12 @@ static PyObject *do_nothing_known(const struct function *f, PyObject **v) {
   (void)f, (void)v;
   return PyDict_New();
 }
-static PyObject *do_refuse(const struct function *f, PyObject **v) {
-  (void)v;
-  return PyErr_Format(PyExc_RuntimeError, "[metal.%s] There is no Metal on this system; MLX_TRACE=file.json writes a trace.", f->name);
+static PyObject *do_start(const struct function *f, PyObject **v) {
+  (void)f;
+  const char *path = PyUnicode_Check(v[0]) ? PyUnicode_AsUTF8(v[0]) : NULL;
+  if (!path) return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "path: expected a string, not %R", Py_TYPE(v[0]));
+  CHECK(mlx_metal_start_capture(path));
+  Py_RETURN_NONE;
 }
 
 const struct function metal_functions[] = {
@@ -63,13 +66,13 @@ const struct function metal_functions[] = {
      ">>> mx.metal.start_capture('trace.gputrace')\n"
      "Traceback (most recent call last):\n"
      "RuntimeError: [metal.start_capture] There is no Metal on this system; MLX_TRACE=file.json writes a trace.",
-     do_refuse, NULL, NULL},
+     do_start, NULL, NULL},
     {"stop_capture", "() -> None",
      "Raises RuntimeError: there is no Metal to capture.\n\n"
      ">>> mx.metal.stop_capture()\n"
      "Traceback (most recent call last):\n"
      "RuntimeError: [metal.stop_capture] There is no Metal on this system; MLX_TRACE=file.json writes a trace.",
-     do_refuse, NULL, NULL},
+     memory_do, F(mlx_metal_stop_capture), NULL},
     {"device_info", "() -> dict[str, str | int]",
      "What is known of the Metal device: nothing, there is none. mx.device_info tells of the devices there are.\n\n"
      ">>> mx.metal.device_info()\n"

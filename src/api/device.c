@@ -197,6 +197,14 @@ int mlx_metal_is_available(bool *res) {
   *res = false;
   return MX_OK;
 }
+static int no_metal(const char *name) {
+  return mx_boundary(mx_fail(MX_ERUNTIME, "[%s] There is no Metal on this system; MLX_TRACE=file.json writes a trace.", name));
+}
+int mlx_metal_start_capture(const char *path) {
+  (void)path;
+  return no_metal("metal.start_capture");
+}
+int mlx_metal_stop_capture(void) { return no_metal("metal.stop_capture"); }
 
 /* Memory */
 

@@ -10,6 +10,9 @@ extern "C" {
 #endif
 
 MLX_API int mlx_metal_is_available(bool *res);
+/* Both fail: there is no Metal to capture. */
+MLX_API int mlx_metal_start_capture(const char *path);
+MLX_API int mlx_metal_stop_capture(void);
 
 #ifdef __cplusplus
 }
