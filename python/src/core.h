@@ -135,6 +135,7 @@ extern const struct function distributed_functions[];
 extern const struct function dlpack_methods[];
 extern const struct function dtype_functions[];
 extern const struct function export_methods[];
+extern const struct function fft_functions[];
 extern const struct function io_functions[];
 extern const struct function metal_functions[];
 extern const struct function ops_functions[];
@@ -144,6 +145,7 @@ extern const struct function products_functions[];
 extern const struct function random_functions[];
 extern const struct function shape_functions[];
 extern const struct function transform_functions[];
+extern const struct function window_functions[];
 PyObject *memory_get(const struct function *f, PyObject **v); /* impl: int (*)(size_t *) */
 PyObject *memory_set(const struct function *f, PyObject **v); /* impl: int (*)(size_t *, size_t) */
 PyObject *memory_do(const struct function *f, PyObject **v);  /* impl: int (*)(void) */

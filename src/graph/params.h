@@ -28,6 +28,8 @@
  *   scatter_axis          mx_mode_params            axis                                a, indices, updates of the indices' shape
  *   scan                  mx_scan_params            axis                                a
  *   sort, argsort         -                         axis     stable, NaN last           a
+ *   fft                   mx_fft_params             axes, none twice       a: complex64; float32 for MX_FFT_REAL.
+ *                                                     a real transform's own axis is the last of both
  *   matmul                -                         -                                   a (…,m,k), b (…,k,n): equal batch shapes
  *   addmm                 mx_addmm_params           -                                   c (out shape), a, b
  *   gather_mm             -                         -                                   a (A,m,k), b (B,k,n), indices into A and
@@ -73,6 +75,16 @@ struct mx_argreduce_params {
 enum mx_update_mode { MX_UPDATE_NONE, MX_UPDATE_SUM, MX_UPDATE_PROD, MX_UPDATE_MAX, MX_UPDATE_MIN };
 struct mx_mode_params {
   int32_t mode; /* enum mx_update_mode */
+};
+
+/* scale * sum_j x_j exp(-+ 2 pi i jk / n) along each axis. REAL keeps the n/2 + 1 first of the spectrum of n reals, HERMITIAN
+ * makes n reals of such, as if the rest were there (the imaginary parts of the first, and of the last for even n, are ignored). */
+enum mx_fft_kind { MX_FFT_COMPLEX, MX_FFT_REAL, MX_FFT_HERMITIAN };
+struct mx_fft_params {
+  int32_t kind;    /* enum mx_fft_kind */
+  int32_t inverse; /* the exponent's sign is + */
+  double scale;
+  int64_t n; /* HERMITIAN: the last axis of the result; else 0 */
 };
 
 struct mx_addmm_params {

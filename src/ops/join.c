@@ -387,18 +387,18 @@ int mlx_split_sections(mlx_vector_array *res, const mlx_array a, const int *indi
   return mx_public_return(b, out, (int64_t)indices_num + 1, res);
 }
 
-static enum mx_pad_mode pad_mode(mx_build *b, const char *mode) {
+enum mx_pad_mode mx_public_pad_mode(mx_build *b, const char *op, const char *mode) {
   static const char *const names[] = {"constant", "edge", "reflect", "symmetric"};
   for (int i = 0; mode && i < MX_COUNT(names); i++)
     if (!strcmp(mode, names[i])) return (enum mx_pad_mode)i;
-  mx_build_fail(b, MX_EVALUE, "[pad] Invalid padding mode (%s) passed to pad.", mode ? mode : "NULL");
+  mx_build_fail(b, MX_EVALUE, "[%s] Invalid padding mode (%s) passed to pad.", op, mode ? mode : "NULL");
   return MX_PAD_CONSTANT;
 }
 static mx_array *pad_public(mx_build *b, mx_array *a, const int *axes, size_t n, const int64_t *low, size_t nlow, const int64_t *high,
                             size_t nhigh, mx_array *value, const char *mode) {
   if (n != nlow || n != nhigh)
     return mx_build_fail(b, MX_EVALUE, "[pad] Invalid number of padding sizes passed to pad with axes of size %zu.", n);
-  return mx_pad(b, a, axes, (int)n, low, high, value, pad_mode(b, mode));
+  return mx_pad(b, a, axes, (int)n, low, high, value, mx_public_pad_mode(b, "pad", mode));
 }
 MX_PUBLIC(pad,
           pad_public(b, a.ctx, axes, axes_num, MX_WIDE(low_pad_size), low_pad_size_num, MX_WIDE(high_pad_size), high_pad_size_num,
@@ -411,7 +411,7 @@ static mx_array *pad_all(mx_build *b, mx_array *a, int width, mx_array *value, c
   int64_t size[MX_MAX_NDIM];
   if (!a) return NULL;
   for (int i = 0; i < a->t.ndim; i++) axes[i] = i, size[i] = width;
-  return mx_pad(b, a, axes, a->t.ndim, size, size, value, pad_mode(b, mode));
+  return mx_pad(b, a, axes, a->t.ndim, size, size, value, mx_public_pad_mode(b, "pad", mode));
 }
 MX_PUBLIC(pad_symmetric, pad_all(b, a.ctx, pad_width, pad_value.ctx, mode), const mlx_array a, int pad_width, const mlx_array pad_value,
           const char *mode)

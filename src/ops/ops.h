@@ -140,6 +140,33 @@ mx_array *mx_block_masked_mm(mx_build *b, mx_array *x, mx_array *y, int64_t bloc
 /* gather_mm.c: indices may be absent (NULL): all matrices in order */
 mx_array *mx_gather_mm(mx_build *b, mx_array *x, mx_array *y, mx_array *index_x, mx_array *index_y);
 mx_array *mx_segmented_mm(mx_build *b, mx_array *x, mx_array *y, mx_array *segments);
+/* fft.c: s NULL: sizes of the array; axes NULL: the last ns, or all */
+enum mx_fft_norm { MX_FFT_BACKWARD, MX_FFT_ORTHO, MX_FFT_FORWARD };
+mx_array *mx_fft_fftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
+mx_array *mx_fft_ifftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
+mx_array *mx_fft_rfftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
+mx_array *mx_fft_irfftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
+mx_array *mx_fft_fftfreq(mx_build *b, int64_t n, double d);
+mx_array *mx_fft_rfftfreq(mx_build *b, int64_t n, double d);
+mx_array *mx_fft_fftshift(mx_build *b, mx_array *a, const int *axes, int n);
+mx_array *mx_fft_ifftshift(mx_build *b, mx_array *a, const int *axes, int n);
+
+/* stft.c: windows and short-time transforms */
+mx_array *mx_bartlett(mx_build *b, int64_t n);
+mx_array *mx_blackman(mx_build *b, int64_t n);
+mx_array *mx_hamming(mx_build *b, int64_t n);
+mx_array *mx_hanning(mx_build *b, int64_t n);
+struct mx_stft {
+  int64_t n_fft, hop_length, win_length; /* -1: not given */
+  mx_array *window;                      /* NULL: not given */
+  bool center;
+  enum mx_pad_mode pad_mode;
+  enum mx_fft_norm norm;
+  int onesided;                          /* -1: not given */
+  int64_t length;                        /* -1: not given */
+};
+mx_array *mx_stft(mx_build *b, mx_array *x, const struct mx_stft *p);
+mx_array *mx_istft(mx_build *b, mx_array *a, const struct mx_stft *p);
 
 /* create.c */
 mx_array *mx_full(mx_build *b, const int64_t *shape, int ndim, mx_array *value, enum mx_dtype dtype);

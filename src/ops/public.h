@@ -3,6 +3,7 @@
 #ifndef MX_OPS_PUBLIC_H
 #define MX_OPS_PUBLIC_H
 
+#include "mlx/c/fft.h"
 #include "mlx/c/ops.h"
 #include "mlx/c/ravel.h"
 #include "ops/ops.h"
@@ -32,6 +33,8 @@ const int64_t *mx_public_wide(mx_build *b, int64_t to[MX_MAX_NDIM], const int *f
 /* A list of axes is never NULL inside where none are meant: NULL stands for all. */
 const int *mx_public_axes(const int *axes);
 enum mx_dtype mx_public_dtype(mx_build *b, mlx_dtype dtype);
+enum mx_fft_norm mx_public_fft_norm(mx_build *b, mlx_fft_norm norm);
+enum mx_pad_mode mx_public_pad_mode(mx_build *b, const char *op, const char *mode);
 
 /* Arrays of a vector, owned by the build, in memory that mx_public_done frees. */
 struct mx_public_list {

@@ -50,6 +50,8 @@ MLX_API int mlx_astype(mlx_array *res, const mlx_array a, mlx_dtype dtype, const
 MLX_API int mlx_atleast_1d(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_atleast_2d(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_atleast_3d(mlx_array *res, const mlx_array a, const mlx_stream s);
+/* Windows of M points, float32. */
+MLX_API int mlx_bartlett(mlx_array *res, int M, const mlx_stream s);
 MLX_API int mlx_bitwise_and(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_bitwise_invert(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_bitwise_or(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
@@ -57,6 +59,7 @@ MLX_API int mlx_bitwise_xor(mlx_array *res, const mlx_array a, const mlx_array b
 /* A matrix product whose blocks of block_size × block_size are masked; masks without ctx are absent. bool masks put zeros, others multiply. */
 MLX_API int mlx_block_masked_mm(mlx_array *res, const mlx_array a, const mlx_array b, int block_size, const mlx_array mask_out,
     const mlx_array mask_lhs, const mlx_array mask_rhs, const mlx_stream s);
+MLX_API int mlx_blackman(mlx_array *res, int M, const mlx_stream s);
 MLX_API int mlx_broadcast_arrays(mlx_vector_array *res, const mlx_vector_array inputs, const mlx_stream s);
 MLX_API int mlx_broadcast_to(mlx_array *res, const mlx_array a, const int *shape, size_t shape_num,
     const mlx_stream s);
@@ -116,6 +119,8 @@ MLX_API int mlx_greater(mlx_array *res, const mlx_array a, const mlx_array b, co
 MLX_API int mlx_greater_equal(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 /* The Walsh-Hadamard transform along the last axis, of size m 2^k with m in 1, 12, 20, 28. scale: 1/sqrt(size) when absent. */
 MLX_API int mlx_hadamard_transform(mlx_array *res, const mlx_array a, mlx_optional_float scale, const mlx_stream s);
+MLX_API int mlx_hamming(mlx_array *res, int M, const mlx_stream s);
+MLX_API int mlx_hanning(mlx_array *res, int M, const mlx_stream s);
 MLX_API int mlx_identity(mlx_array *res, int n, mlx_dtype dtype, const mlx_stream s);
 MLX_API int mlx_imag(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_inner(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);

@@ -4,6 +4,7 @@
 
 #include "mlx/c/array.h"
 #include "mlx/c/closure.h"
+#include "mlx/c/fft.h"
 #include "mlx/c/io_types.h"
 #include "mlx/c/map.h"
 #include "mlx/c/stream.h"
@@ -118,6 +119,21 @@ MLX_API int mlx_ravel_io_gguf_set_metadata_text(mlx_io_gguf io, const char *key,
 MLX_API uint64_t mlx_ravel_compile_id(void);
 MLX_API int mlx_ravel_compile_call(mlx_vector_array *res, const mlx_closure fun, uint64_t id, const uint64_t *constants,
     size_t nconstants, bool shapeless, const mlx_vector_array inputs);
+
+/* Short-time Fourier transforms: of frames of n_fft samples, hop_length apart, each times a window centred in it.
+ * (…, samples) <-> (…, frequencies, frames); the inverse adds the windowed frames up and divides by the squared window's sum.
+ * -1 and an empty window: not given (hop_length n_fft / 4; win_length n_fft, of ones; onesided for real input). */
+typedef struct mlx_ravel_stft_ {
+  int64_t n_fft, hop_length, win_length;
+  mlx_array window;
+  bool center;          /* frames are centred on multiples of hop_length: n_fft / 2 samples are added at both ends … */
+  const char *pad_mode; /* … this way (as mlx_pad; NULL: "reflect") */
+  mlx_fft_norm norm;
+  int onesided;
+  int64_t length; /* of the inverse's result: cut or followed by zeros */
+} mlx_ravel_stft_options;
+MLX_API int mlx_ravel_stft(mlx_array *res, const mlx_array x, const mlx_ravel_stft_options *options, const mlx_stream s);
+MLX_API int mlx_ravel_istft(mlx_array *res, const mlx_array stft_matrix, const mlx_ravel_stft_options *options, const mlx_stream s);
 
 #ifdef __cplusplus
 }
