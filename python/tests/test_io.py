@@ -104,6 +104,24 @@ def test_an_archive_whose_member_is_another_s_is_refused(tmp_path):
         mx.load(tmp_path / "a.npz")
 
 
+def test_the_last_of_two_members_of_a_name_counts_as_in_numpy(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as z, pytest.warns(UserWarning, match="Duplicate"):
+        for i in (1, 2):
+            memory = io.BytesIO()
+            np.save(memory, np.arange(i))
+            z.writestr("x.npy", memory.getvalue())
+    assert mx.load(tmp_path / "a.npz")["x"].tolist() == np.load(tmp_path / "a.npz")["x"].tolist() == [0, 1]
+
+
+def test_an_archive_behind_a_hole_of_gigabytes_is_read(tmp_path):
+    path, hole = tmp_path / "a.npz", 5_000_000_000  # offsets that need zip64; the hole takes no space
+    with open(path, "wb") as f:
+        f.seek(hole)
+        np.savez_compressed(f, a=np.arange(5), b=np.ones((2, 3), "f4"))
+    got = mx.load(path)
+    assert got["a"].tolist() == list(range(5)) and got["b"].shape == (2, 3)
+
+
 # safetensors, against its description: a length, a JSON header, bytes.
 
 NAMES = dict(zip(NUMPY, ["BOOL", "U8", "U16", "U32", "U64", "I8", "I16", "I32", "I64", "F16", "F32", "F64", "C64"])) | {"bfloat16": "BF16"}
@@ -246,6 +264,28 @@ def test_gguf_metadata_is_what_mlx_makes_of_it(version, tmp_path):
         assert one.item() == v and two.tolist() == [v, v]
     assert meta["text"] == "héllo\0 x" and meta["nothing"] == "" and meta["texts"] == ["a", "bb", ""] and meta["no texts"] == []
     assert mx.load(tmp_path / "a.gguf") == {}
+
+
+def test_a_large_vocabulary_is_read(tmp_path):
+    words = [f"word {i} é" * (i % 9) for i in range(30000)] + ["x" * 200000]
+    numbers = list(range(70000))
+    (tmp_path / "a.gguf").write_bytes(gguf([("w", 9, (8, words)), ("n", 9, (5, numbers)), ("last", 8, "end")]))
+    meta = mx.load(tmp_path / "a.gguf", return_metadata=True)[1]
+    assert meta["w"] == words and meta["n"].tolist() == numbers and meta["last"] == "end"
+    mx.save_gguf(tmp_path / "b", {}, meta)
+    assert read_gguf((tmp_path / "b.gguf").read_bytes())[1] == {"w": words, "n": numbers, "last": "end"}
+
+
+def test_a_gguf_tensor_behind_a_hole_of_gigabytes_is_read_alone(tmp_path):
+    path, n = tmp_path / "a.gguf", 6_000_000_000
+    data = gguf([], [("hole", [n], 24, b""), ("x", [2], 0, b"")])
+    info = data.index(b"\x01\0\0\0\0\0\0\0x") + 9 + 4 + 8 + 4  # the offset of x, after its name, dimensions and type
+    with open(path, "wb") as f:
+        f.write(data[:info] + struct.pack("<Q", n) + data[info + 8:])
+        f.seek(len(data) + n)
+        f.write(struct.pack("<2f", 1.5, -2))
+    got = mx.load(path)
+    assert got["x"].tolist() == [1.5, -2] and got["hole"].shape == (n,)
 
 
 def test_gguf_tensors_keep_their_dtype(tmp_path):
@@ -609,6 +649,18 @@ def test_mapped_files_are_the_arrays(tmp_path, monkeypatch):
     a = mx.load(tmp_path / "a.safetensors")["x"]
     a += 1
     assert a[5].item() == 6 and mx.load(tmp_path / "a.safetensors")["x"][5].item() == 5
+
+
+def test_a_mapped_file_of_gigabytes_is_indexed(tmp_path, monkeypatch):
+    n = 5_000_000_000
+    head = np.lib.format.magic(1, 0) + struct.pack("<H", 118) + (repr({"descr": "|i1", "fortran_order": False, "shape": (n,)}).ljust(117) + "\n").encode()
+    with open(tmp_path / "a.npy", "wb") as f:
+        f.write(head)
+        f.seek(len(head) + n - 1)
+        f.write(b"\x07")
+    monkeypatch.setenv("MLX_MMAP", "1")
+    a = mx.load(tmp_path / "a.npy")
+    assert a.shape == (n,) and a[-1].item() == 7 and a[n // 2].item() == 0 and a[n - 3:].tolist() == [0, 0, 7]
 
 
 # Hostile files: tests/fuzz looks for them with a fuzzer; what it starts from and what it found must load or be refused.
