@@ -113,6 +113,15 @@ def test_the_last_of_two_members_of_a_name_counts_as_in_numpy(tmp_path):
     assert mx.load(tmp_path / "a.npz")["x"].tolist() == np.load(tmp_path / "a.npz")["x"].tolist() == [0, 1]
 
 
+def test_long_names_stand_in_archives(tmp_path):
+    name = "layer." * 1000 + "é"
+    for save, arrays in ((np.savez, np), (mx.savez, mx)):
+        save(str(tmp_path / "a.npz"), **{name: arrays.ones(2)})
+        assert list(mx.load(tmp_path / "a.npz")) == list(np.load(tmp_path / "a.npz")) == [name]
+    with pytest.raises(ValueError, match="longer"):
+        mx.savez(str(tmp_path / "a.npz"), **{"n" * 65532: mx.ones(2)})
+
+
 def test_an_archive_behind_a_hole_of_gigabytes_is_read(tmp_path):
     path, hole = tmp_path / "a.npz", 5_000_000_000  # offsets that need zip64; the hole takes no space
     with open(path, "wb") as f:

@@ -4,7 +4,6 @@
 #include "io/formats.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -37,7 +36,7 @@ struct member {
   int method;
   uint32_t crc;
   uint64_t packed, size, local;
-  char name[512];
+  char *name; /* reading: its own, with .npy; writing: the entry's, without */
 };
 
 /* The npy inside a member as a source, read from front to back: unpacked straight to where it is wanted, summed on the way. */
@@ -125,10 +124,9 @@ static int load_member(struct mx_source *s, const struct member *m, struct mx_co
   if (m->method == STORED ? m->size != m->packed : m->size / 1032 > m->packed + 64) return bad(s, "a member's sizes contradict each other");
   mx_array *a = NULL;
   if ((status = unpack_npy(s, m, data, &a))) return status;
-  char name[512];
   size_t n = strlen(m->name);
-  snprintf(name, sizeof name, "%.*s", (int)(n > 4 && !strcmp(m->name + n - 4, ".npy") ? n - 4 : n), m->name);
-  return c->array(c, name, a);
+  if (n > 4 && !strcmp(m->name + n - 4, ".npy")) m->name[n - 4] = 0;
+  return c->array(c, m->name, a);
 }
 
 /* Finds the central directory: the end record is in the last 64 KiB. */
@@ -168,26 +166,35 @@ static void read_extra(const unsigned char *x, size_t n, struct member *m) {
   }
 }
 
+/* The entry of the directory at *at, which moves on; its name is to be freed. */
+static int read_entry(struct mx_source *s, uint64_t *at, struct member *m) {
+  unsigned char h[46], extra[512];
+  int status = mx_source_read(s, h, sizeof h, *at);
+  if (status) return status;
+  size_t name = (size_t)get(h + 28, 2), more = (size_t)get(h + 30, 2), comment = (size_t)get(h + 32, 2);
+  if (get(h, 4) != CENTRAL) return bad(s, "its directory is damaged");
+  *m = (struct member){(int)get(h + 10, 2), (uint32_t)get(h + 16, 4), get(h + 20, 4), get(h + 24, 4), get(h + 42, 4), mx_malloc(name + 1)};
+  if (!m->name) return MX_EMEMORY;
+  m->name[name] = 0;
+  size_t some = more < sizeof extra ? more : sizeof extra;
+  status = mx_source_read(s, m->name, name, *at + 46);
+  if (!status) status = mx_source_read(s, extra, some, *at + 46 + name);
+  if (!status) read_extra(extra, some, m);
+  *at += 46 + name + more + comment;
+  return status;
+}
+
 int mx_npz_load(struct mx_source *s, struct mx_collector *c) {
   uint64_t at, count, packed = 0;
   int status = find_directory(s, &at, &count);
   for (uint64_t i = 0; i < count && !status; i++) {
-    unsigned char h[46], extra[512];
-    struct member m;
-    if ((status = mx_source_read(s, h, sizeof h, at))) break;
-    size_t name = (size_t)get(h + 28, 2), more = (size_t)get(h + 30, 2), comment = (size_t)get(h + 32, 2);
-    if (get(h, 4) != CENTRAL || name >= sizeof m.name) return bad(s, "its directory is damaged");
-    m = (struct member){(int)get(h + 10, 2), (uint32_t)get(h + 16, 4), get(h + 20, 4), get(h + 24, 4), get(h + 42, 4), ""};
-    if ((status = mx_source_read(s, m.name, name, at + 46))) break;
-    m.name[name] = 0;
-    size_t some = more < sizeof extra ? more : sizeof extra;
-    if ((status = mx_source_read(s, extra, some, at + 46 + name))) break;
-    read_extra(extra, some, &m);
-    at += 46 + name + more + comment;
+    struct member m = {0};
+    status = read_entry(s, &at, &m);
     /* Members that share bytes let a small archive unpack to any size. */
-    if (m.packed > s->size - packed) return bad(s, "its members overlap");
+    if (!status && m.packed > s->size - packed) status = bad(s, "its members overlap");
     packed += m.packed;
-    status = load_member(s, &m, c);
+    if (!status) status = load_member(s, &m, c);
+    mx_free(m.name);
   }
   return status;
 }
@@ -247,9 +254,9 @@ static int deflate_all(const struct pieces *p, struct packed *out) {
 }
 
 /* Both headers carry the sizes in the zip64 field, so that one form serves all. */
-static size_t header(unsigned char *h, bool central, const struct member *m) {
+static int put_header(struct mx_sink *s, bool central, const struct member *m) {
+  unsigned char h[64], *p = set(h, central ? CENTRAL : LOCAL, 4);
   size_t name = strlen(m->name);
-  unsigned char *p = set(h, central ? CENTRAL : LOCAL, 4);
   if (central) p = set(p, 45, 2);
   p = set(p, 45, 2);
   p = set(p, 0x800, 2); /* the name is UTF-8 */
@@ -259,21 +266,21 @@ static size_t header(unsigned char *h, bool central, const struct member *m) {
   p = set(p, m->crc, 4);
   p = set(p, 0xffffffffu, 4);
   p = set(p, 0xffffffffu, 4);
-  p = set(p, name, 2);
+  p = set(p, name + 4, 2);
   p = set(p, central ? 28 : 20, 2);
   if (central) p = set(p, 0, 10), p = set(p, 0xffffffffu, 4);
-  memcpy(p, m->name, name);
-  p += name;
-  p = set(p, 1, 2);
+  int status = mx_sink_write(s, h, (size_t)(p - h));
+  if (!status) status = mx_sink_write(s, m->name, name);
+  if (!status) status = mx_sink_write(s, ".npy", 4);
+  p = set(h, 1, 2);
   p = set(p, central ? 24 : 16, 2);
   p = set(p, m->size, 8);
   p = set(p, m->packed, 8);
   if (central) p = set(p, m->local, 8);
-  return (size_t)(p - h);
+  return status ? status : mx_sink_write(s, h, (size_t)(p - h));
 }
 
 static int save_member(struct mx_sink *s, const struct mx_entry *e, bool compress, struct member *m) {
-  unsigned char h[640];
   struct pieces p;
   struct packed packed = {NULL, 0, 0};
   pieces_of(&p, e->array);
@@ -283,7 +290,7 @@ static int save_member(struct mx_sink *s, const struct mx_entry *e, bool compres
   m->crc = sum(sum(0, p.at[0], p.n[0]), p.at[1], p.n[1]);
   int status = compress ? deflate_all(&p, &packed) : MX_OK;
   if (!status && compress) m->packed = packed.n;
-  if (!status) status = mx_sink_write(s, h, header(h, false, m));
+  if (!status) status = put_header(s, false, m);
   if (!status && compress) status = mx_sink_write(s, packed.at, packed.n);
   for (int k = 0; k < 2 && !status && !compress; k++) status = mx_sink_write(s, p.at[k], p.n[k]);
   mx_free(packed.at);
@@ -294,13 +301,13 @@ int mx_npz_save(struct mx_sink *s, const struct mx_entry *e, int64_t n, bool com
   struct member *m = mx_calloc((size_t)n + 1, sizeof *m);
   int status = m ? MX_OK : MX_EMEMORY;
   for (int64_t i = 0; i < n && !status; i++) {
-    if (strlen(e[i].name) > 500) status = mx_fail(MX_EVALUE, "[savez] A name is longer than 500 bytes.");
-    else snprintf(m[i].name, sizeof m[i].name, "%s.npy", e[i].name);
+    m[i].name = (char *)(uintptr_t)e[i].name;
+    if (strlen(e[i].name) > 65535 - 4) status = mx_fail(MX_EVALUE, "[savez] A name is longer than 65531 bytes.");
     if (!status) status = save_member(s, &e[i], compress, &m[i]);
   }
-  unsigned char h[640];
+  unsigned char h[128];
   uint64_t start = s->written;
-  for (int64_t i = 0; i < n && !status; i++) status = mx_sink_write(s, h, header(h, true, &m[i]));
+  for (int64_t i = 0; i < n && !status; i++) status = put_header(s, true, &m[i]);
   uint64_t size = s->written - start, end = s->written;
   unsigned char *p = set(h, END64, 4);
   p = set(p, 44, 8), p = set(p, 45, 2), p = set(p, 45, 2), p = set(p, 0, 8);

@@ -31,7 +31,7 @@ static int by_begin(const void *a, const void *b) {
 static int read_dtype(const char *name) {
   for (int d = 0; d < MX_DTYPE_COUNT; d++)
     if (!strcmp(names[d], name)) return d;
-  return strcmp(name, "F8_E4M3") ? MX_DTYPE_COUNT : MX_UINT8;
+  return strcmp(name, "F8_E4M3") && strcmp(name, "F8_E8M0") ? MX_DTYPE_COUNT : MX_UINT8;
 }
 
 static int read_told(struct mx_source *s, const char *name, json_t *v, uint64_t data, struct mx_stored *t, struct range *r) {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static char folder[64];
-static int errors;
+static _Atomic int errors; /* told from any thread */
 
 static void count_error(const char *text, void *data) {
   (void)text, (void)data;

@@ -2,6 +2,7 @@
 #include "io/files.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,5 +188,43 @@ TEST(a_load_runs_on_the_stream_it_was_given) {
   mlx_array_free(a);
   mlx_array_free(b);
   mlx_array_free(c);
+  files_end();
+}
+
+/* Four threads ask for the same lazy arrays at once, in another order each; one of the files is cut. */
+enum { SHARED = 12 };
+struct reading {
+  mlx_array *arrays;
+  int start, wrong;
+};
+static void *read_all(void *p) {
+  struct reading *r = p;
+  for (int i = 0; i < SHARED; i++) {
+    int k = (i + r->start) % SHARED, status = mlx_array_eval(r->arrays[k]);
+    r->wrong += k == 5 ? status != MX_ERUNTIME : status || mlx_array_data_float32(r->arrays[k])[N - 1] != N - 1;
+  }
+  return NULL;
+}
+TEST(threads_may_ask_for_the_same_lazy_arrays) {
+  files_begin();
+  mlx_array a = numbers(MLX_FLOAT32), many[SHARED];
+  struct reading r[4];
+  pthread_t threads[4];
+  for (int k = 0; k < SHARED; k++) {
+    char name[16];
+    snprintf(name, sizeof name, "%d.npy", k);
+    CHECK_OK(mlx_save(files_path(name), a));
+    many[k] = mlx_array_new();
+    CHECK_OK(mlx_load(&many[k], files_path(name), plain));
+  }
+  REQUIRE(!truncate(files_path("5.npy"), 1 << 20));
+  for (int i = 0; i < 4; i++) {
+    r[i] = (struct reading){many, 3 * i, 0};
+    REQUIRE(!pthread_create(&threads[i], NULL, read_all, &r[i]));
+  }
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < 4; i++) CHECK_INT(r[i].wrong, 0);
+  for (int k = 0; k < SHARED; k++) mlx_array_free(many[k]);
+  mlx_array_free(a);
   files_end();
 }

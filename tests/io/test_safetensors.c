@@ -80,6 +80,9 @@ TEST(what_others_write_into_safetensors_is_read) {
   mlx_array a = mlx_array_new();
   CHECK_OK(mlx_map_string_to_array_get(&a, m, "x"));
   CHECK_INT(mlx_array_dtype(a), MLX_UINT8);
+  CHECK_OK(load_json(&m, &t, "{\"x\":{\"dtype\":\"F8_E8M0\",\"shape\":[2],\"data_offsets\":[0,2]}}", "ab", 2));
+  CHECK_OK(mlx_map_string_to_array_get(&a, m, "x"));
+  CHECK_INT(mlx_array_dtype(a), MLX_UINT8);
   CHECK_OK(load_json(&m, &t, "{\"s\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},\"e\":{\"dtype\":\"F32\",\"shape\":[0,5],"
                              "\"data_offsets\":[8,8]}}", "\x05\0\0\0\0\0\0\0", 8));
   int64_t v = 0;
