@@ -38,25 +38,27 @@ static void reading_seek(void *p, int64_t off, int whence) {
   if (v >= 0) r->at = (size_t)v;
   Py_XDECREF(at);
 }
+/* A file object never sees an array's memory: it may keep what it is given. It gets a part at a time, of memory of its own. */
+enum { PART = 16 << 20 };
+static PyObject *call_on(PyObject *file, const char *method, PyObject *part) {
+  PyObject *view = part ? PyMemoryView_FromObject(part) : NULL, *r = view ? PyObject_CallMethod(file, method, "O", view) : NULL;
+  Py_XDECREF(view);
+  return r;
+}
 /* Up to n bytes into data; how many, 0 at the end, -1 with an exception. */
 static Py_ssize_t reading_some(PyObject *file, char *data, size_t n) {
-  enum { MOST = 16 << 20 };
+  Py_ssize_t most = (Py_ssize_t)(n < PART ? n : PART), v = -1;
   if (PyObject_HasAttrString(file, "readinto")) {
-    PyObject *view = PyMemoryView_FromMemory(data, (Py_ssize_t)n, PyBUF_WRITE);
-    PyObject *got = view ? PyObject_CallMethod(file, "readinto", "O", view) : NULL;
-    Py_ssize_t v = got && got != Py_None ? PyLong_AsSsize_t(got) : got ? 0 : -1;
+    PyObject *part = PyByteArray_FromStringAndSize(NULL, most), *got = call_on(file, "readinto", part);
+    if (got) v = got == Py_None ? 0 : PyLong_AsSsize_t(got);
+    if (v > most || (v > 0 && v > PyByteArray_GET_SIZE(part))) v = -1, PyErr_SetString(PyExc_OSError, "[load] The file object gives more bytes than were asked for.");
+    if (v > 0) memcpy(data, PyByteArray_AS_STRING(part), (size_t)v);
     Py_XDECREF(got);
-    PyObject *type, *value, *trace;
-    PyErr_Fetch(&type, &value, &trace);
-    Py_XDECREF(view ? PyObject_CallMethod(view, "release", NULL) : NULL); /* nobody may keep it */
-    PyErr_Clear();
-    PyErr_Restore(type, value, trace);
-    Py_XDECREF(view);
-    return v > (Py_ssize_t)n ? (Py_ssize_t)n : v;
+    Py_XDECREF(part);
+    return v;
   }
-  PyObject *bytes = PyObject_CallMethod(file, "read", "n", (Py_ssize_t)(n < MOST ? n : MOST));
+  PyObject *bytes = PyObject_CallMethod(file, "read", "n", most);
   if (!bytes) return -1;
-  Py_ssize_t v = -1;
   if (!PyBytes_Check(bytes)) PyErr_SetString(PyExc_TypeError, "[load] The file object must be opened in binary mode.");
   else if ((v = PyBytes_GET_SIZE(bytes)) > (Py_ssize_t)n) v = (Py_ssize_t)n;
   if (v > 0) memcpy(data, PyBytes_AS_STRING(bytes), (size_t)v);
@@ -102,8 +104,16 @@ static int reading_start(struct reading *r, PyObject *file) {
 /* Writing goes straight to the object; its exception stays pending. */
 static bool writer_good(void *p) { return (void)p, !PyErr_Occurred(); }
 static void writer_write(void *p, const char *data, size_t n) {
-  PyObject *r = PyErr_Occurred() ? NULL : PyObject_CallMethod(p, "write", "y#", data, (Py_ssize_t)n);
-  Py_XDECREF(r);
+  while (n && !PyErr_Occurred()) {
+    Py_ssize_t most = (Py_ssize_t)(n < PART ? n : PART), put = most; /* who gives no number has written all */
+    PyObject *part = PyBytes_FromStringAndSize(data, most), *r = call_on(p, "write", part);
+    if (r && PyLong_Check(r)) put = PyLong_AsSsize_t(r);
+    Py_XDECREF(r);
+    Py_XDECREF(part);
+    if (put <= 0 && !PyErr_Occurred()) PyErr_SetString(PyExc_OSError, "[save] The file object takes no more bytes.");
+    if (put > most) put = most;
+    data += put, n -= (size_t)(put > 0 ? put : 0);
+  }
 }
 static const char *label(void *p) { return (void)p, "file object"; }
 static void no_write(void *p, const char *d, size_t n) { (void)p, (void)d, (void)n; }
