@@ -128,6 +128,7 @@ int custom_init(PyObject *module);
 PyObject *array_binary(PyObject *a, PyObject *b, int (*f)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream), PyObject *stream);
 /* Tables of rows, one a line. */
 extern const struct function array_methods[];
+extern const struct function conv_functions[];
 extern const struct function create_functions[];
 extern const struct function cuda_functions[];
 extern const struct function device_functions[];

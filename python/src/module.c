@@ -64,6 +64,7 @@ static int exec(PyObject *module) {
       options_init(module) || custom_init(module))
     return -1;
   const struct function *tables[] = {
+      conv_functions,
       create_functions,
       device_functions,
       dtype_functions,

@@ -37,6 +37,8 @@
  *   segmented_mm          -                         -                                   a (t,m,k), b (t,k,n), bounds (t,s,2) within
  *                                                     k, first and end;               out: (t,s,m,n)
  *   hadamard              mx_hadamard_params        -        last axis                  a
+ *   conv                  mx_conv_params            stride[s] low[s] high[s]            x (N, s dims, C), w (O, s dims, C / groups)
+ *                                                     kernel_dilation[s] input_dilation[s]
  *   arange                mx_arange_params          size                                -
  *   random_bits           mx_bits_params            shape of what one key draws         keys (…, 2) uint32; out: … + shape
  *   load                  mx_load_params            shape of what is stored             -; object: mx_reader (graph/load.h)
@@ -94,6 +96,10 @@ struct mx_addmm_params {
 struct mx_hadamard_params {
   double scale;
   int64_t transposed; /* matrices of 20 and 28 are not symmetric: derivatives take the transposed one */
+};
+
+struct mx_conv_params {
+  int64_t groups, flip;
 };
 
 struct mx_arange_params {

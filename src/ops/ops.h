@@ -168,6 +168,17 @@ struct mx_stft {
 mx_array *mx_stft(mx_build *b, mx_array *x, const struct mx_stft *p);
 mx_array *mx_istft(mx_build *b, mx_array *a, const struct mx_stft *p);
 
+/* conv.c: x (N, L…, C), w (O, K…, C / groups). A list of length 0 stands for its default, one of length 1 for every dimension. */
+struct mx_conv {
+  const int64_t *stride, *lo, *hi, *kernel_dilation, *input_dilation;
+  int nstride, nlo, nhi, nkernel_dilation, ninput_dilation;
+  int64_t groups;
+  bool flip;
+};
+mx_array *mx_conv_general(mx_build *b, mx_array *x, mx_array *w, const struct mx_conv *p);
+mx_array *mx_conv_transpose(mx_build *b, mx_array *x, mx_array *w, int ndim, const int64_t *stride, const int64_t *padding,
+                            const int64_t *dilation, const int64_t *output_padding, int64_t groups); /* lists of ndim <= 3 */
+
 /* create.c */
 mx_array *mx_full(mx_build *b, const int64_t *shape, int ndim, mx_array *value, enum mx_dtype dtype);
 mx_array *mx_zeros(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype dtype);

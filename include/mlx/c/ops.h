@@ -70,6 +70,27 @@ MLX_API int mlx_concatenate_axis(mlx_array *res, const mlx_vector_array arrays, 
 MLX_API int mlx_concatenate(mlx_array *res, const mlx_vector_array arrays, const mlx_stream s);
 MLX_API int mlx_conjugate(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_contiguous(mlx_array *res, const mlx_array a, bool allow_col_major, const mlx_stream s);
+/* Convolutions: input (N, spatial…, C), weight (O, spatial…, C / groups), result (N, spatial…, O); floats, complex numbers and
+ * integers. Lists of one element stand for every dimension. */
+MLX_API int mlx_conv1d(mlx_array *res, const mlx_array input, const mlx_array weight, int stride, int padding, int dilation,
+    int groups, const mlx_stream s);
+MLX_API int mlx_conv2d(mlx_array *res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1,
+    int padding_0, int padding_1, int dilation_0, int dilation_1, int groups, const mlx_stream s);
+MLX_API int mlx_conv3d(mlx_array *res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1,
+    int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2, int groups,
+    const mlx_stream s);
+MLX_API int mlx_conv_general(mlx_array *res, const mlx_array input, const mlx_array weight, const int *stride,
+    size_t stride_num, const int *padding_lo, size_t padding_lo_num, const int *padding_hi, size_t padding_hi_num,
+    const int *kernel_dilation, size_t kernel_dilation_num, const int *input_dilation, size_t input_dilation_num, int groups,
+    bool flip, const mlx_stream s);
+MLX_API int mlx_conv_transpose1d(mlx_array *res, const mlx_array input, const mlx_array weight, int stride, int padding,
+    int dilation, int output_padding, int groups, const mlx_stream s);
+MLX_API int mlx_conv_transpose2d(mlx_array *res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1,
+    int padding_0, int padding_1, int dilation_0, int dilation_1, int output_padding_0, int output_padding_1, int groups,
+    const mlx_stream s);
+MLX_API int mlx_conv_transpose3d(mlx_array *res, const mlx_array input, const mlx_array weight, int stride_0, int stride_1,
+    int stride_2, int padding_0, int padding_1, int padding_2, int dilation_0, int dilation_1, int dilation_2,
+    int output_padding_0, int output_padding_1, int output_padding_2, int groups, const mlx_stream s);
 MLX_API int mlx_copy(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_cos(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_cosh(mlx_array *res, const mlx_array a, const mlx_stream s);

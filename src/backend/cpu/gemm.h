@@ -27,13 +27,30 @@ struct cpu_gemm_batch {
   int64_t shape[MX_MAX_NDIM], a[MX_MAX_NDIM], b[MX_MAX_NDIM], add[MX_MAX_NDIM];
 };
 
+/* A tile of a convolution's result: c[i][j] = or += Σ a[i*a_row + p*a_step] b[p*nr + j] over n terms from each run's a and b on.
+ * Offsets in elements; b is packed. */
+struct cpu_conv_run {
+  int64_t a, b, n;
+};
+struct cpu_conv_tile {
+  const struct cpu_conv_run *runs;
+  int64_t nruns;
+  const void *a, *b;
+  void *c;
+  int64_t a_row, a_step, c_row;
+  int rows, cols; /* up to mr and nr */
+  bool accumulate;
+};
+
 /* Kernels of one accumulator type. A panel holds `width` lanes (rows of a: mr, columns of b: nr) for each of k steps. */
 struct cpu_gemm_kernels {
   int size;     /* bytes of an accumulator and of a packed element */
-  int mr, nr;
+  int mr, nr, lanes; /* lanes: of a vector */
   int64_t kc;   /* terms added in registers before they go to memory */
   /* c[rows][cols] = or += the product of two panels. */
   void (*tile)(int64_t k, const void *a, const void *b, void *c, int64_t ldc, int rows, int cols, bool accumulate);
+  void (*conv_matrix)(const struct cpu_conv_tile *t);
+  void (*conv_lanes)(const struct cpu_conv_tile *t); /* a has a value for each column, neighbours; it is read up to whole vectors */
 };
 
 struct cpu_gemm_table {
