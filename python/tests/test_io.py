@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import resource
 import struct
 import zipfile
 from pathlib import Path
@@ -622,6 +623,21 @@ def test_a_full_disk_is_an_error(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+def test_a_disk_that_fills_up_leaves_the_old_file(name, tmp_path):
+    save, pick = FORMATS[name]
+    path = tmp_path / f"a.{name}"
+    save(str(path), {"x": mx.array([1.0, 2.0])})
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100000, limits[1]))  # a file may grow no further: as a full disk, in the middle
+    try:
+        with pytest.raises(RuntimeError, match="Writing"):
+            save(str(path), {"x": mx.arange(300000, dtype=mx.float32)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_save_that_fails_leaves_the_old_file_and_no_other(name, tmp_path):
     save, pick = FORMATS[name]
     path = tmp_path / f"a.{name}"
@@ -717,6 +733,13 @@ def test_mapped_files_are_the_arrays(tmp_path, monkeypatch):
     a = mx.load(tmp_path / "a.safetensors")["x"]
     a += 1
     assert a[5].item() == 6 and mx.load(tmp_path / "a.safetensors")["x"][5].item() == 5
+
+
+def test_numbers_that_stand_askew_are_not_mapped(tmp_path, monkeypatch):
+    x = mx.arange(100000, dtype=mx.float32)
+    mx.save_safetensors(tmp_path / "a", {"odd": mx.zeros(3, mx.uint8), "x": x})
+    monkeypatch.setenv("MLX_MMAP", "1")
+    assert mx.array_equal(mx.load(tmp_path / "a.safetensors")["x"], x).item()
 
 
 def test_a_mapped_file_of_gigabytes_is_indexed(tmp_path, monkeypatch):
