@@ -91,10 +91,7 @@ static int save(mlx_io_gguf gguf, const char *file, const mlx_io_writer *writer)
   int status = g ? api_prepare(g->arrays, &arrays) : MX_EVALUE;
   if (!status) status = prepare_values(&g->values, &values, &plain);
   if (!status) status = writer ? api_writer_sink(&s, *writer) : mx_sink_open(&s, file);
-  if (!status) {
-    status = mx_gguf_save(&s, arrays.e, arrays.n, &plain);
-    if (!writer) status = mx_sink_close(&s, status);
-  }
+  if (!status) status = mx_sink_close(&s, mx_gguf_save(&s, arrays.e, arrays.n, &plain));
   mx_free(plain.at); /* what it holds is borrowed */
   api_prepared_free(&arrays);
   api_prepared_free(&values);

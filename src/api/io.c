@@ -193,9 +193,9 @@ int api_prepare(const mlx_map_string_to_array map, struct api_prepared *p) {
   return status;
 }
 
-static int save_array(int status, struct mx_sink *s, const mlx_array a) {
+static int save_array(struct mx_sink *s, const mlx_array a) {
   struct api_prepared p = {NULL, 0};
-  if (!status && !a.ctx) status = mx_fail(MX_EVALUE, "[save] The array handle is empty.");
+  int status = a.ctx ? MX_OK : mx_fail(MX_EVALUE, "[save] The array handle is empty.");
   if (!status) status = api_prepare_array(&p, "", a.ctx);
   if (!status) status = mx_npy_save(s, p.e[0].array);
   api_prepared_free(&p);
@@ -207,11 +207,12 @@ int mlx_save(const char *file, const mlx_array a) {
   int status = a.ctx ? mx_eval_one(a.ctx) : mx_fail(MX_EVALUE, "[save] The array handle is empty.");
   if (!status) status = mx_sink_open(&s, file);
   if (status) return mx_boundary(status);
-  return mx_boundary(mx_sink_close(&s, save_array(MX_OK, &s, a)));
+  return mx_boundary(mx_sink_close(&s, save_array(&s, a)));
 }
 int mlx_save_writer(mlx_io_writer out_stream, const mlx_array a) {
   struct mx_sink s;
-  return mx_boundary(save_array(api_writer_sink(&s, out_stream), &s, a));
+  int status = api_writer_sink(&s, out_stream);
+  return mx_boundary(status ? status : mx_sink_close(&s, save_array(&s, a)));
 }
 
 static int save_tensors(struct mx_sink *s, const struct api_prepared *p, const mlx_map_string_to_string metadata) {
@@ -239,7 +240,7 @@ int mlx_save_safetensors_writer(mlx_io_writer in_stream, const mlx_map_string_to
   struct mx_sink s;
   int status = api_prepare(param, &p);
   if (!status) status = api_writer_sink(&s, in_stream);
-  if (!status) status = save_tensors(&s, &p, metadata);
+  if (!status) status = mx_sink_close(&s, save_tensors(&s, &p, metadata));
   api_prepared_free(&p);
   return mx_boundary(status);
 }
@@ -256,7 +257,7 @@ int mlx_ravel_save_npz_writer(mlx_io_writer out_stream, const mlx_map_string_to_
   struct mx_sink s;
   int status = api_prepare(arrays, &p);
   if (!status) status = api_writer_sink(&s, out_stream);
-  if (!status) status = mx_npz_save(&s, p.e, p.n, compress);
+  if (!status) status = mx_sink_close(&s, mx_npz_save(&s, p.e, p.n, compress));
   api_prepared_free(&p);
   return mx_boundary(status);
 }

@@ -147,9 +147,22 @@ int mx_sink_open(struct mx_sink *s, const char *path) {
   return status;
 }
 
+static int flush(struct mx_sink *s) {
+  size_t n = s->held;
+  s->held = 0;
+  return n ? s->write(s, s->hold, n) : MX_OK;
+}
 int mx_sink_write(struct mx_sink *s, const void *from, size_t n) {
   s->written += n;
-  return n ? s->write(s, from, n) : MX_OK;
+  int status = n > sizeof s->hold - s->held ? flush(s) : MX_OK;
+  if (status || !n) return status;
+  if (n > sizeof s->hold / 2) { /* behind what is held */
+    status = flush(s);
+    return status ? status : s->write(s, from, n);
+  }
+  memcpy(s->hold + s->held, from, n);
+  s->held += n;
+  return MX_OK;
 }
 
 /* The rename itself must reach the disk too. */
@@ -164,6 +177,7 @@ static void sync_folder(const char *path) {
 }
 
 int mx_sink_close(struct mx_sink *s, int status) {
+  if (!status) status = flush(s);
   if (s->direct) return close(s->fd) && !status ? mx_fail(MX_ERUNTIME, "[save] Writing %s failed: %s.", s->label, strerror(errno)) : status;
   if (!s->path) return status;
   if (!status && fsync(s->fd)) status = mx_fail(MX_ERUNTIME, "[save] Writing %s failed: %s.", s->label, strerror(errno));

@@ -36,10 +36,13 @@ struct mx_sink {
   bool direct; /* a device or a pipe: nothing to sync or rename */
   void *ctx;
   char *path, *temporary;
+  size_t held; /* of small pieces that wait for more */
+  unsigned char hold[8192];
 };
 int mx_sink_open(struct mx_sink *s, const char *path);
 int mx_sink_write(struct mx_sink *s, const void *from, size_t n);
-/* status 0: sync and rename; else, or when that fails, the temporary file is removed. Returns the outcome. */
+/* status 0: writes what is held, syncs and renames; else, or when that fails, the temporary file is removed. Returns the outcome.
+ * A caller's own writer is closed so too: it gets what is held. */
 int mx_sink_close(struct mx_sink *s, int status);
 
 #endif
