@@ -1,6 +1,7 @@
 /* index.c: x[…], x[…] = v, x.at[…].add(v).
- * Invariant: every key is first made one entry per dimension (slice, index array, or new axis), then handled by one slice and one
- * gather; assignments beyond slices go through the positions that the same key picks from arange(size). */
+ * Invariant: a key is first made one entry a dimension (slice, integer, index array, or new axis); slices, integers and new axes
+ * are one view of the array, index arrays one gather from it or scatter into it. A mask that stands alone stays a mask, so that
+ * assignments by it are lazy; among other keys it becomes the index arrays of its places, as in NumPy. */
 #include "core.h"
 
 #include <string.h>
@@ -10,47 +11,116 @@ static const mlx_stream none = {NULL};
 enum entry_kind { ENTRY_SLICE, ENTRY_INT, ENTRY_NEW, ENTRY_ARRAY };
 struct entry {
   enum entry_kind kind;
+  bool fresh;                /* an array on an axis of size 1 that the key makes: a 0-d mask */
   int64_t start, stop, step; /* of a slice or an int (stop = start + 1), for mlx_ravel_slice */
+  int64_t count;             /* how many elements that is */
   mlx_array index;           /* ENTRY_ARRAY: owned */
 };
 struct key {
   int n;
   struct entry e[2 * MAX_NDIM];
-  bool arrays;
+  int arrays, dots; /* how many index arrays; before which entry the ellipsis stood: even one of no dimension keeps arrays apart */
+  mlx_array mask; /* owned: the whole key is this mask */
+};
+/* A part of the key as it was given. */
+struct part {
+  PyObject *o;
+  mlx_array a; /* owned, where it is an array */
+  bool array, mask;
 };
 
 static void key_free(struct key *k) {
   for (int i = 0; i < k->n; i++)
     if (k->e[i].kind == ENTRY_ARRAY) mlx_array_free(k->e[i].index);
+  mlx_array_free(k->mask);
 }
 
 static bool is_index_array(PyObject *o) {
-  return Array_Check(o) || PyList_Check(o) || (!is_scalar(o) && !PySlice_Check(o) && !PyIndex_Check(o) && is_array_like(o)) ||
+  return Array_Check(o) || PyBool_Check(o) || PyList_Check(o) || PyTuple_Check(o) ||
+         (!is_scalar(o) && !PySlice_Check(o) && !PyIndex_Check(o) && is_array_like(o)) ||
          (PyIndex_Check(o) && PyObject_HasAttrString(o, "__array_interface__") && PyObject_HasAttrString(o, "__len__"));
 }
 
-/* One part of the key, about dimension d of size n. */
-static int read_entry(PyObject *o, int64_t n, int d, struct entry *e) {
-  if (PySlice_Check(o)) {
-    Py_ssize_t start, stop, step;
-    e->kind = ENTRY_SLICE;
-    if (PySlice_Unpack(o, &start, &stop, &step)) return -1;
-    Py_ssize_t count = PySlice_AdjustIndices((Py_ssize_t)n, &start, &stop, step);
-    e->start = start, e->step = step, e->stop = start + count * step;
-    if (e->stop < 0) e->stop = -n - 1; /* below the first element, not counted from the end */
+static int out_of_bounds(int64_t i, int d, int64_t n) {
+  PyErr_Format(PyExc_IndexError, "Index %lld is out of bounds for dimension %d of size %lld.", (long long)i, d, (long long)n);
+  return -1;
+}
+/* Indices that Python gave are there to be looked at: checked at once. */
+static int check_bounds(const mlx_array a, int d, int64_t n) {
+  const void *data = mlx_ravel_array_data(a);
+  size_t size = mlx_array_size(a);
+  if (!data || !mlx_ravel_array_is_contiguous(a)) return 0;
+#define BOUNDS(type)                                                                                          \
+  for (size_t i = 0; i < size; i++) {                                                                         \
+    int64_t v = (int64_t)((const type *)data)[i];                                                             \
+    if (v < -n || v >= n) return out_of_bounds(v, d, n);                                                      \
+  }                                                                                                           \
+  return 0;
+  switch (mlx_array_dtype(a)) {
+  case MLX_INT8: BOUNDS(int8_t)
+  case MLX_INT16: BOUNDS(int16_t)
+  case MLX_INT32: BOUNDS(int32_t)
+  case MLX_INT64: BOUNDS(int64_t)
+  case MLX_UINT8: BOUNDS(uint8_t)
+  case MLX_UINT16: BOUNDS(uint16_t)
+  case MLX_UINT32: BOUNDS(uint32_t)
+  case MLX_UINT64:
+    for (size_t i = 0; i < size; i++)
+      if (((const uint64_t *)data)[i] >= (uint64_t)n) {
+        PyErr_Format(PyExc_IndexError, "Index %llu is out of bounds for dimension %d of size %lld.",
+                     (unsigned long long)((const uint64_t *)data)[i], d, (long long)n);
+        return -1;
+      }
     return 0;
+  default: return 0;
   }
-  if (is_index_array(o)) {
-    e->kind = ENTRY_ARRAY;
-    e->index = mlx_array_new();
-    if (array_from(o, NULL, &e->index)) return -1;
-    mlx_dtype t = mlx_array_dtype(e->index);
-    if (t >= MLX_FLOAT16 && mlx_array_size(e->index)) {
-      PyErr_Format(PyExc_ValueError, "Cannot index an array with an array of dtype %R: indices are integers.", core.dtypes[t]);
+#undef BOUNDS
+}
+
+static int read_array(struct part *p, int64_t n, int d, struct entry *e) {
+  mlx_dtype t = mlx_array_dtype(p->a);
+  if (t >= MLX_FLOAT16 && mlx_array_size(p->a)) {
+    PyErr_Format(PyExc_ValueError, "Cannot index an array with an array of dtype %R: indices are integers.", core.dtypes[t]);
+    return -1;
+  }
+  if (!Array_Check(p->o) && check_bounds(p->a, d, n)) return -1;
+  *e = (struct entry){.kind = ENTRY_ARRAY, .index = p->a};
+  p->a = mlx_array_new();
+  bool usable = t == MLX_INT32 || t == MLX_UINT32 || t == MLX_INT64;
+  if (!usable && mlx_astype(&e->index, e->index, t == MLX_UINT64 ? MLX_INT64 : MLX_INT32, none)) return raise_error(), -1;
+  return 0;
+}
+/* A mask among other keys: an index array for each of its dimensions. How many entries that makes, or -1. */
+static int read_mask(const struct part *p, const int64_t *shape, int d, struct entry *e) {
+  int m = (int)mlx_array_ndim(p->a);
+  const int64_t *ms = mlx_ravel_array_shape(p->a);
+  for (int i = 0; i < m; i++)
+    if (ms[i] != shape[i]) {
+      PyErr_Format(PyExc_IndexError, "The boolean index has size %lld along dimension %d of size %lld.", (long long)ms[i], d + i,
+                   (long long)shape[i]);
       return -1;
     }
-    bool usable = t == MLX_INT32 || t == MLX_UINT32 || t == MLX_INT64;
-    if (!usable && mlx_astype(&e->index, e->index, t == MLX_UINT64 ? MLX_INT64 : MLX_INT32, none)) return raise_error(), -1;
+  mlx_vector_array at = mlx_vector_array_new();
+  int status = mlx_ravel_nonzero(&at, p->a, none), count = m ? m : 1;
+  if (status) raise_error();
+  for (int i = 0; i < count && !status; i++) {
+    e[i] = (struct entry){.kind = ENTRY_ARRAY, .index = mlx_array_new(), .fresh = m == 0};
+    status = mlx_vector_array_get(&e[i].index, at, (size_t)i);
+  }
+  mlx_vector_array_free(at);
+  return status ? -1 : count;
+}
+
+/* A slice or an integer, about dimension d of size n. */
+static int read_plain(PyObject *o, int64_t n, int d, struct entry *e) {
+  if (PySlice_Check(o)) {
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(o, &start, &stop, &step)) return -1;
+    Py_ssize_t count = PySlice_AdjustIndices((Py_ssize_t)n, &start, &stop, step);
+    if (count <= 1) step = 1; /* one element or none: any step, so one that cannot overflow */
+    *e = (struct entry){.kind = ENTRY_SLICE, .start = count ? start : 0, .step = step, .count = count};
+    e->stop = e->start + count * step;
+    if (e->stop < 0) e->stop = -n - 1; /* below the first element, not counted from the end */
     return 0;
   }
   if (!PyIndex_Check(o)) {
@@ -59,191 +129,202 @@ static int read_entry(PyObject *o, int64_t n, int d, struct entry *e) {
   }
   int64_t i;
   if (to_int64(o, &i)) return -1;
-  if (i < -n || i >= n) {
-    PyErr_Format(PyExc_IndexError, "Index %lld is out of bounds for dimension %d of size %lld.", (long long)i, d, (long long)n);
-    return -1;
-  }
-  *e = (struct entry){.kind = ENTRY_INT, .start = i < 0 ? i + n : i, .step = 1};
+  if (i < -n || i >= n) return out_of_bounds(i, d, n);
+  *e = (struct entry){.kind = ENTRY_INT, .start = i < 0 ? i + n : i, .step = 1, .count = 1};
   e->stop = e->start + 1;
   return 0;
 }
 
-static int read_key(PyObject *o, const mlx_array h, struct key *k) {
-  int ndim = (int)mlx_array_ndim(h);
-  const int64_t *shape = mlx_ravel_array_shape(h);
-  PyObject *one[1] = {o}, **parts = PyTuple_Check(o) ? ((PyTupleObject *)o)->ob_item : one;
-  Py_ssize_t n = PyTuple_Check(o) ? PyTuple_GET_SIZE(o) : 1, used = 0, dots = 0;
-  k->n = 0;
-  k->arrays = false;
-  for (Py_ssize_t i = 0; i < n; i++) {
-    dots += parts[i] == Py_Ellipsis;
-    used += parts[i] != Py_None && parts[i] != Py_Ellipsis;
-  }
-  if (dots > 1 || used > ndim || n > MAX_NDIM) {
-    PyErr_Format(dots > 1 ? PyExc_ValueError : PyExc_IndexError,
-                 dots > 1 ? "An index may have only one ellipsis." : "Too many indices (%zd) for an array with %d dimensions.", used, ndim);
-    return -1;
-  }
-  int d = 0;
-  for (Py_ssize_t i = 0; i <= n; i++) {
-    if (i == n || parts[i] == Py_Ellipsis) { /* all that no part speaks of */
-      int fill = i == n && dots ? 0 : ndim - (int)used;
-      for (int j = 0; j < fill; j++, d++) k->e[k->n++] = (struct entry){.kind = ENTRY_SLICE, .stop = shape[d], .step = 1};
-      if (i == n) break;
-      dots = 1;
-      continue;
+/* All parts, arrays made; *used: of how many dimensions they speak. */
+static int read_parts(PyObject *const *o, int n, struct part *p, int *used, int *dots) {
+  *used = *dots = 0;
+  for (int i = 0; i < n; i++) {
+    p[i] = (struct part){.o = o[i], .a = mlx_array_new()};
+    if (o[i] == Py_Ellipsis) {
+      ++*dots;
+    } else if (o[i] != Py_None) {
+      p[i].array = is_index_array(o[i]);
+      if (p[i].array && array_from(o[i], NULL, &p[i].a)) return -1;
+      p[i].mask = p[i].array && mlx_array_dtype(p[i].a) == MLX_BOOL;
+      *used += p[i].mask ? (int)mlx_array_ndim(p[i].a) : 1;
     }
-    struct entry *e = &k->e[k->n];
-    *e = (struct entry){.kind = ENTRY_NEW};
-    if (parts[i] != Py_None && read_entry(parts[i], shape[d], d, e)) {
-      if (e->kind == ENTRY_ARRAY) mlx_array_free(e->index);
-      key_free(k);
-      return -1;
-    }
-    d += parts[i] != Py_None;
-    k->arrays |= e->kind == ENTRY_ARRAY;
-    k->n++;
   }
   return 0;
 }
-
-/* The key's slices and new axes; with arrays in the key, the dimensions of ints and arrays stay whole. */
-static int apply_slices(const mlx_array h, const struct key *k, mlx_array *out) {
-  int64_t start[MAX_NDIM], stop[MAX_NDIM], step[MAX_NDIM];
-  int drop[MAX_NDIM], ndrop = 0, fresh[2 * MAX_NDIM], nfresh = 0, d = 0, place = 0;
-  bool any = false;
+/* A mask with nothing behind it but what stands for whole dimensions. */
+static bool mask_alone(const struct part *p, int n) {
+  if (n < 1 || !p[0].mask) return false;
+  for (int i = 1; i < n; i++) {
+    if (p[i].o == Py_Ellipsis) continue;
+    if (!PySlice_Check(p[i].o)) return false;
+    const PySliceObject *s = (const PySliceObject *)p[i].o;
+    if (s->start != Py_None || s->stop != Py_None || s->step != Py_None) return false;
+  }
+  return true;
+}
+static int fill_key(struct key *k, struct part *p, int n, const int64_t *shape, int ndim, int used) {
+  int d = 0;
+  bool filled = false;
+  for (int i = 0; i <= n; i++) {
+    if (i == n ? !filled : p[i].o == Py_Ellipsis) { /* all that no part speaks of */
+      for (int j = 0; j < ndim - used; j++, d++) k->e[k->n++] = (struct entry){.kind = ENTRY_SLICE, .stop = shape[d], .step = 1, .count = shape[d]};
+      filled = true;
+    }
+    if (i < n && p[i].o == Py_Ellipsis) k->dots = k->n;
+    if (i == n || p[i].o == Py_Ellipsis) continue;
+    struct entry *e = &k->e[k->n];
+    int count = 1;
+    if (p[i].o == Py_None) *e = (struct entry){.kind = ENTRY_NEW};
+    else if (p[i].mask) count = read_mask(&p[i], shape + d, d, e);
+    else if (p[i].array ? read_array(&p[i], shape[d], d, e) : read_plain(p[i].o, shape[d], d, e)) count = -1;
+    if (count < 0) return -1;
+    for (int j = 0; j < count; j++) {
+      d += e[j].kind != ENTRY_NEW && !e[j].fresh;
+      k->arrays += e[j].kind == ENTRY_ARRAY;
+    }
+    k->n += count;
+  }
+  return 0;
+}
+static int read_key(PyObject *o, const mlx_array h, struct key *k) {
+  int ndim = (int)mlx_array_ndim(h), used, dots;
   const int64_t *shape = mlx_ravel_array_shape(h);
+  PyObject *one[1] = {o}, *const *given = PyTuple_Check(o) ? ((PyTupleObject *)o)->ob_item : one;
+  Py_ssize_t n = PyTuple_Check(o) ? PyTuple_GET_SIZE(o) : 1;
+  struct part p[MAX_NDIM];
+  k->n = k->arrays = 0;
+  k->dots = -1;
+  k->mask = mlx_array_new();
+  if (n > MAX_NDIM) {
+    PyErr_Format(PyExc_IndexError, "Too many indices (%zd).", n);
+    return -1;
+  }
+  memset(p, 0, sizeof p);
+  int bad = read_parts(given, (int)n, p, &used, &dots);
+  if (!bad && dots > 1) PyErr_SetString(PyExc_ValueError, "An index may have only one ellipsis.");
+  else if (!bad && used > ndim)
+    PyErr_Format(PyExc_IndexError, "Too many indices (%d) for an array with %d dimensions.", used, ndim);
+  if (!bad && (dots > 1 || used > ndim)) bad = -1;
+  if (!bad && mask_alone(p, (int)n)) {
+    k->mask = p[0].a;
+    p[0].a = mlx_array_new();
+  } else if (!bad) {
+    bad = fill_key(k, p, (int)n, shape, ndim, used);
+  }
+  for (int i = 0; i < n; i++) mlx_array_free(p[i].a);
+  if (bad) key_free(k);
+  return bad;
+}
+
+/* The key's slices, integers and new axes: a view. Dimensions of index arrays stay whole. *whole: it is the array itself, but
+ * for dimensions of size 1; region (4 x MAX_NDIM): start, stop, step and size
+ * of each dimension. */
+static int apply_slices(const mlx_array h, const struct key *k, mlx_array *out, int64_t (*region)[MAX_NDIM], bool *whole) {
+  int drop[MAX_NDIM], ndrop = 0, fresh[2 * MAX_NDIM], nfresh = 0, d = 0, place = 0;
+  const int64_t *shape = mlx_ravel_array_shape(h);
+  *whole = true;
   for (int i = 0; i < k->n; i++) {
     const struct entry *e = &k->e[i];
-    if (e->kind == ENTRY_NEW) {
+    if (e->kind == ENTRY_NEW || e->fresh) {
       fresh[nfresh++] = place++;
       continue;
     }
-    bool whole = e->kind == ENTRY_ARRAY || (k->arrays && e->kind == ENTRY_INT);
-    start[d] = whole ? 0 : e->start, stop[d] = whole ? shape[d] : e->stop, step[d] = whole ? 1 : e->step;
-    any |= start[d] != 0 || stop[d] != shape[d] || step[d] != 1;
-    if (!whole && e->kind == ENTRY_INT) drop[ndrop++] = d;
+    bool array = e->kind == ENTRY_ARRAY;
+    region[0][d] = array ? 0 : e->start, region[1][d] = array ? shape[d] : e->stop, region[2][d] = array ? 1 : e->step;
+    region[3][d] = array ? shape[d] : e->count;
+    *whole = *whole && region[0][d] == 0 && region[1][d] == shape[d] && region[2][d] == 1;
+    if (e->kind == ENTRY_INT) drop[ndrop++] = d;
     else place++;
     d++;
   }
-  int status = any ? mlx_ravel_slice(out, h, start, stop, step, none) : mlx_array_set(out, h);
+  int status = *whole ? mlx_array_set(out, h) : mlx_ravel_slice(out, h, region[0], region[1], region[2], none);
   if (!status && ndrop) status = mlx_squeeze_axes(out, *out, drop, (size_t)ndrop, none);
   if (!status && nfresh) status = mlx_expand_dims_axes(out, *out, fresh, (size_t)nfresh, none);
   return status;
 }
 
-/* Gathers along the dimensions of ints and arrays; NumPy's place for the index dimensions. */
-static int apply_arrays(const struct key *k, mlx_array *out) {
-  mlx_vector_array raw = mlx_vector_array_new(), indices = mlx_vector_array_new();
-  int axes[MAX_NDIM], n = 0, first = -1, last = -1, count = 0, status = 0;
-  int64_t sizes[MAX_NDIM];
-  const int64_t *shape = mlx_ravel_array_shape(*out);
-  int ndim = (int)mlx_array_ndim(*out);
-  mlx_dtype common = MLX_INT32;
-  for (int i = 0; i < k->n && !status; i++) {
-    const struct entry *e = &k->e[i];
-    sizes[i] = shape[i];
-    if (e->kind != ENTRY_ARRAY && e->kind != ENTRY_INT) continue;
-    sizes[i] = 1;
-    axes[n++] = i;
-    if (first < 0) first = i;
-    count += 1;
-    last = i;
-    mlx_array index = mlx_array_new();
-    if (e->kind == ENTRY_ARRAY) status = mlx_array_set(&index, e->index);
-    else status = mlx_ravel_array_new_data(&index, &e->start, NULL, 0, MLX_INT64);
-    if (!status) common = mlx_array_dtype(index) == common ? common : MLX_INT64;
-    if (!status) status = mlx_vector_array_append_value(raw, index);
-    mlx_array_free(index);
-  }
+/* The index arrays of a key, ready for a gather or scatter on the view of its slices. */
+struct indices {
+  mlx_vector_array at; /* of one dtype and shape */
+  int n, rank, axes[MAX_NDIM]; /* how many; dimensions of each; where they index */
+  int64_t shape[MAX_NDIM];
+  int first; /* where their dimensions stand in the result, as in NumPy: in place of the indexed ones when these stand together */
+};
+static void indices_free(struct indices *x) { mlx_vector_array_free(x->at); }
+static int read_indices(const struct key *k, struct indices *x) {
   mlx_vector_array cast = mlx_vector_array_new();
-  for (int i = 0; i < n && !status; i++) {
-    mlx_array x = mlx_array_new();
-    status = mlx_vector_array_get(&x, raw, (size_t)i) || mlx_astype(&x, x, common, none) || mlx_vector_array_append_value(cast, x);
-    mlx_array_free(x);
+  int status = 0, first = -1, last = -1, count = 0, axis = 0, before = 0;
+  bool alike = true;
+  mlx_dtype common = MLX_INT32;
+  x->at = mlx_vector_array_new();
+  x->n = 0;
+  for (int i = 0; i < k->n; i++) {
+    const struct entry *e = &k->e[i];
+    if (e->kind == ENTRY_ARRAY || e->kind == ENTRY_INT) {
+      if (first < 0) first = i, before = axis;
+      last = i;
+      count++;
+    }
+    if (e->kind == ENTRY_ARRAY) {
+      alike = alike && (!x->n || mlx_array_dtype(e->index) == common);
+      common = mlx_array_dtype(e->index);
+      x->axes[x->n++] = axis;
+    }
+    axis += e->kind != ENTRY_INT;
   }
-  if (!status) status = mlx_broadcast_arrays(&indices, cast, none);
-  int rank = 0;
+  for (int i = 0; i < k->n && !status; i++) {
+    if (k->e[i].kind != ENTRY_ARRAY) continue;
+    mlx_array a = mlx_array_new();
+    status = (alike ? mlx_array_set(&a, k->e[i].index) : mlx_astype(&a, k->e[i].index, MLX_INT64, none)) ||
+             mlx_vector_array_append_value(cast, a);
+    mlx_array_free(a);
+  }
+  if (!status) status = mlx_broadcast_arrays(&x->at, cast, none);
+  mlx_array a = mlx_array_new();
+  if (!status) status = mlx_vector_array_get(&a, x->at, 0);
   if (!status) {
-    mlx_array x = mlx_array_new();
-    mlx_vector_array_get(&x, indices, 0);
-    rank = (int)mlx_array_ndim(x);
-    mlx_array_free(x);
-    status = mlx_ravel_gather(out, *out, indices, axes, (size_t)n, sizes, none);
+    x->rank = (int)mlx_array_ndim(a);
+    for (int i = 0; i < x->rank; i++) x->shape[i] = mlx_ravel_array_shape(a)[i];
   }
-  for (int i = 0; i < n; i++) axes[i] += rank;
-  if (!status) status = mlx_squeeze_axes(out, *out, axes, (size_t)n, none);
-  bool together = last - first + 1 == count;
-  if (!status && together && first > 0 && rank > 0) { /* the index dimensions stand where the first indexed one was */
-    int perm[MAX_NDIM], total = rank + ndim - n;
-    for (int i = 0; i < total; i++) perm[i] = i < first ? rank + i : i < first + rank ? i - first : i;
-    status = mlx_transpose_axes(out, *out, perm, (size_t)total, none);
-  }
-  mlx_vector_array_free(raw);
+  bool apart = last - first + 1 != count || (k->dots > first && k->dots <= last);
+  x->first = apart ? 0 : before;
+  mlx_array_free(a);
   mlx_vector_array_free(cast);
-  mlx_vector_array_free(indices);
   return status;
 }
 
-/* Boolean masks: their shape decides the result's, so they are computed here and now. */
-
-static bool is_mask(PyObject *o, mlx_array *mask) {
-  *mask = mlx_array_new();
-  if (PyTuple_Check(o) || PySlice_Check(o) || o == Py_None || o == Py_Ellipsis || is_scalar(o)) return false;
-  if (!is_index_array(o)) return false;
-  if (array_from(o, NULL, mask)) {
-    PyErr_Clear(); /* the ordinary reading of the key says what is wrong */
-    return false;
+/* Reads from the view of the slices. */
+static int apply_arrays(const struct key *k, mlx_array *out) {
+  struct indices x;
+  int64_t sizes[2 * MAX_NDIM];
+  int status = read_indices(k, &x), ndim = (int)mlx_array_ndim(*out), perm[2 * MAX_NDIM], axes[MAX_NDIM];
+  if (!status && x.n == 1 && x.axes[0] == x.first) { /* the dimensions of the indices take the place of the axis */
+    mlx_array a = mlx_array_new();
+    status = mlx_vector_array_get(&a, x.at, 0) || mlx_take_axis(out, *out, a, x.axes[0], none);
+    mlx_array_free(a);
+    indices_free(&x);
+    return status;
   }
-  if (mlx_array_dtype(*mask) == MLX_BOOL) return true;
-  mlx_array_free(*mask);
-  *mask = mlx_array_new();
-  return false;
-}
-
-/* The places where the mask holds, as one int64 array; h reshaped so that they index its first dimension. */
-static int mask_rows(const mlx_array h, const mlx_array mask, mlx_array *rows, mlx_array *flat) {
-  int m = (int)mlx_array_ndim(mask), n = (int)mlx_array_ndim(h);
-  const int64_t *ms = mlx_ravel_array_shape(mask), *hs = mlx_ravel_array_shape(h);
-  bool fits = m <= n;
-  for (int i = 0; i < m && fits; i++) fits = ms[i] == hs[i];
-  if (!fits) {
-    PyErr_SetString(PyExc_IndexError, "The shape of the boolean index does not match the array's leading dimensions.");
-    return -1;
+  for (int i = 0; i < ndim; i++) sizes[i] = mlx_ravel_array_shape(*out)[i];
+  for (int i = 0; i < x.n; i++) sizes[x.axes[i]] = 1, axes[i] = x.axes[i] + x.rank;
+  if (!status) status = mlx_ravel_gather(out, *out, x.at, x.axes, (size_t)x.n, sizes, none);
+  if (!status) status = mlx_squeeze_axes(out, *out, axes, (size_t)x.n, none);
+  if (!status && x.first > 0 && x.rank > 0) {
+    int total = x.rank + ndim - x.n;
+    for (int i = 0; i < total; i++) perm[i] = i < x.first ? x.rank + i : i < x.first + x.rank ? i - x.first : i;
+    status = mlx_transpose_axes(out, *out, perm, (size_t)total, none);
   }
-  mlx_array whole = mlx_array_new();
-  int status = mlx_contiguous(&whole, mask, false, none) ? (raise_error(), -1) : wait_for(whole);
-  size_t size = mlx_array_size(mask);
-  int64_t *at = status ? NULL : PyMem_Malloc((size + 1) * sizeof *at), count = 0;
-  const uint8_t *data = status ? NULL : mlx_ravel_array_data(whole);
-  for (size_t i = 0; at && i < size; i++)
-    if (data[i]) at[count++] = (int64_t)i;
-  int64_t shape[MAX_NDIM] = {(int64_t)size};
-  for (int i = m; i < n; i++) shape[1 + i - m] = hs[i];
-  if (!at && !status) PyErr_NoMemory();
-  if (!at || mlx_ravel_array_new_data(rows, at, &count, 1, MLX_INT64) || mlx_ravel_reshape(flat, h, shape, 1 + n - m, none)) {
-    status = -1;
-    if (at) raise_error();
-  }
-  PyMem_Free(at);
-  mlx_array_free(whole);
+  indices_free(&x);
   return status;
 }
 
 static PyObject *getitem(const mlx_array h, PyObject *key) {
-  mlx_array out = mlx_array_new(), mask;
-  if (is_mask(key, &mask)) {
-    mlx_array rows = mlx_array_new();
-    int bad = mask_rows(h, mask, &rows, &out);
-    int status = bad ? 0 : mlx_take_axis(&out, out, rows, 0, none);
-    mlx_array_free(rows);
-    mlx_array_free(mask);
-    if (bad) return mlx_array_free(out), NULL;
-    return array_result(status, out);
-  }
+  mlx_array out = mlx_array_new();
+  int64_t region[4][MAX_NDIM];
   struct key k;
+  bool whole;
   if (read_key(key, h, &k)) return NULL;
-  int status = apply_slices(h, &k, &out);
+  int status = k.mask.ctx ? mlx_ravel_masked_select(&out, h, k.mask, none) : apply_slices(h, &k, &out, region, &whole);
   if (!status && k.arrays) status = apply_arrays(&k, &out);
   key_free(&k);
   return array_result(status, out);
@@ -257,6 +338,15 @@ PyObject *array_getitem(PyObject *self, PyObject *key) {
 }
 
 /* Updates. mode as in mlx_ravel_slice_update: 0 set, 1 add, 2 multiply, 3 maximum, 4 minimum. */
+typedef int (*binary)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream);
+static const binary folds[] = {NULL, mlx_add, mlx_multiply, mlx_maximum, mlx_minimum};
+
+/* Leading dimensions of size 1 beyond n are dropped, as in NumPy's assignments. */
+static int drop_leading(mlx_array *v, int n) {
+  int status = 0;
+  while (!status && (int)mlx_array_ndim(*v) > n && mlx_ravel_array_shape(*v)[0] == 1) status = mlx_squeeze_axis(v, *v, 0, none);
+  return status;
+}
 
 static int update_slice(const mlx_array h, const struct key *k, const mlx_array value, int mode, mlx_array *out) {
   int64_t start[MAX_NDIM], stop[MAX_NDIM], step[MAX_NDIM], region[MAX_NDIM], seen[2 * MAX_NDIM];
@@ -268,14 +358,12 @@ static int update_slice(const mlx_array h, const struct key *k, const mlx_array 
       continue;
     }
     start[d] = e->start, stop[d] = e->stop, step[d] = e->step;
-    int64_t low = e->stop < -1 ? -1 : e->stop, count = (low - e->start) / e->step;
-    region[d] = e->kind == ENTRY_INT ? 1 : count;
+    region[d] = e->count;
     if (e->kind == ENTRY_SLICE) seen[nseen++] = region[d];
     d++;
   }
   mlx_array v = mlx_array_new();
-  int status = mlx_array_set(&v, value);
-  while (!status && (int)mlx_array_ndim(v) > nseen && mlx_ravel_array_shape(v)[0] == 1) status = mlx_squeeze_axis(&v, v, 0, none);
+  int status = mlx_array_set(&v, value) || drop_leading(&v, nseen);
   if (!status) status = mlx_ravel_broadcast_to(&v, v, seen, nseen, none);
   if (!status) status = mlx_ravel_reshape(&v, v, region, d, none);
   if (!status) status = mlx_ravel_slice_update(out, h, v, start, stop, step, mode, none);
@@ -283,65 +371,98 @@ static int update_slice(const mlx_array h, const struct key *k, const mlx_array 
   return status;
 }
 
-/* Any key: where it points, found by indexing arange(size); then one scatter on the flattened array. */
-static int update_places(const mlx_array h, PyObject *key, const mlx_array value, int mode, mlx_array *out) {
-  static int (*const scatter[])(mlx_array *, const mlx_array, const mlx_array, const mlx_array, int, const mlx_stream) = {
-      mlx_scatter_single, mlx_scatter_add_single, mlx_scatter_prod_single, mlx_scatter_max_single, mlx_scatter_min_single};
-  int64_t size = (int64_t)mlx_array_size(h), flat = -1, column[2] = {-1, 1};
-  mlx_array places = mlx_array_new(), v = mlx_array_new(), f = mlx_array_new();
-  int bad = 0, status = mlx_arange(&places, 0, (double)size, 1, size > INT32_MAX ? MLX_INT64 : MLX_INT32, none) ||
-                        mlx_ravel_reshape(&places, places, mlx_ravel_array_shape(h), (int)mlx_array_ndim(h), none);
-  PyObject *grid = array_result(status, places), *at = grid ? array_getitem(grid, key) : NULL;
-  if (at) {
-    mlx_array idx = H(at);
-    status = mlx_ravel_broadcast_to(&v, value, mlx_ravel_array_shape(idx), (int)mlx_array_ndim(idx), none) ||
-             mlx_ravel_reshape(&v, v, column, 2, none) || mlx_ravel_reshape(&H(at), idx, &flat, 1, none) ||
-             mlx_ravel_reshape(&f, h, &flat, 1, none) || scatter[mode](&f, f, H(at), v, 0, none) ||
-             mlx_ravel_reshape(out, f, mlx_ravel_array_shape(h), (int)mlx_array_ndim(h), none);
-    if (status) raise_error();
-    bad = status ? -1 : 0;
-  } else {
-    bad = -1;
+/* By one mask: a choice where the value has no dimension of its own for the chosen, else its rows in order. Nothing is evaluated. */
+static int update_masked(const mlx_array h, const mlx_array mask, const mlx_array value, int mode, mlx_array *out) {
+  int m = (int)mlx_array_ndim(mask), n = (int)mlx_array_ndim(h), rest = n - m;
+  int64_t wide[MAX_NDIM], rows[MAX_NDIM + 1];
+  const int64_t *shape = mlx_ravel_array_shape(h);
+  for (int i = 0; i < n; i++) wide[i] = i < m ? mlx_ravel_array_shape(mask)[i] : 1;
+  for (int i = 0; i < m; i++)
+    if (wide[i] != shape[i])
+      return mlx_ravel_error_set(MLX_RAVEL_INDEX, "The shape of the boolean index does not match the array's leading dimensions.");
+  mlx_array v = mlx_array_new(), named = mlx_array_new(), spread = mlx_array_new();
+  int status = mlx_array_set(&v, value) || drop_leading(&v, rest + 1) || mlx_ravel_reshape(&named, mask, wide, n, none);
+  if (!status && (int)mlx_array_ndim(v) == rest + 1) status = drop_leading(&v, rest);
+  if (!status && (int)mlx_array_ndim(v) <= rest) {
+    status = mlx_ravel_broadcast_to(&spread, v, shape + m, rest, none);
+  } else if (!status) {
+    rows[0] = mlx_ravel_array_shape(v)[0];
+    for (int i = 0; i < rest; i++) rows[1 + i] = shape[m + i];
+    status = mlx_ravel_broadcast_to(&v, v, rows, rest + 1, none) ||
+             mlx_ravel_masked_scatter_rows(mode ? &spread : out, h, mask, v, none);
+    if (!mode) goto done;
   }
-  Py_XDECREF(at);
-  Py_XDECREF(grid);
+  if (!status && mode) status = folds[mode](&spread, h, spread, none);
+  if (!status) status = mlx_where(out, named, spread, h, none);
+done:
   mlx_array_free(v);
-  mlx_array_free(f);
-  return bad;
+  mlx_array_free(named);
+  mlx_array_free(spread);
+  return status;
+}
+
+/* The value laid out as a scatter wants it: dimensions of the indices, then one slice of the view. */
+static int as_updates(const struct indices *x, const mlx_array view, const mlx_array value, mlx_array *v) {
+  int ndim = (int)mlx_array_ndim(view), total = 0, nkept = 0, a = 0, perm[2 * MAX_NDIM];
+  const int64_t *shape = mlx_ravel_array_shape(view);
+  int64_t seen[2 * MAX_NDIM], want[2 * MAX_NDIM], kept[2 * MAX_NDIM];
+  for (int i = 0; i < x->rank; i++) want[i] = x->shape[i];
+  for (int i = 0; i < ndim; i++) {
+    bool indexed = a < x->n && x->axes[a] == i;
+    want[x->rank + i] = indexed ? 1 : shape[i];
+    if (indexed) a++;
+    else kept[nkept++] = shape[i];
+  }
+  for (int i = 0; i < x->first; i++) seen[total++] = kept[i];
+  for (int i = 0; i < x->rank; i++) seen[total++] = x->shape[i];
+  for (int i = x->first; i < nkept; i++) seen[total++] = kept[i];
+  int status = mlx_array_set(v, value) || drop_leading(v, total) || mlx_ravel_broadcast_to(v, *v, seen, total, none);
+  if (!status && x->first > 0 && x->rank > 0) {
+    for (int i = 0; i < total; i++) perm[i] = i < x->rank ? x->first + i : i < x->rank + x->first ? i - x->rank : i;
+    status = mlx_transpose_axes(v, *v, perm, (size_t)total, none);
+  }
+  return status ? status : mlx_ravel_reshape(v, *v, want, x->rank + ndim, none);
+}
+
+/* By index arrays: a scatter into the view of the slices, and that put back where the view is not the whole array. */
+static int update_arrays(const mlx_array h, const struct key *k, const mlx_array value, int mode, mlx_array *out) {
+  static int (*const scatter[])(mlx_array *, const mlx_array, const mlx_vector_array, const mlx_array, const int *, size_t, const mlx_stream) = {
+      mlx_scatter, mlx_scatter_add, mlx_scatter_prod, mlx_scatter_max, mlx_scatter_min};
+  int64_t region[4][MAX_NDIM];
+  int ndim = (int)mlx_array_ndim(h);
+  bool whole;
+  struct indices x;
+  mlx_array view = mlx_array_new(), v = mlx_array_new();
+  int status = read_indices(k, &x) || apply_slices(h, k, &view, region, &whole) || as_updates(&x, view, value, &v) ||
+               scatter[mode](&view, view, x.at, v, x.axes, (size_t)x.n, none);
+  if (!status && whole) {
+    status = mlx_ravel_reshape(out, view, mlx_ravel_array_shape(h), ndim, none);
+  } else if (!status) {
+    status = mlx_ravel_reshape(&view, view, region[3], ndim, none) ||
+             mlx_ravel_slice_update(out, h, view, region[0], region[1], region[2], 0, none);
+  }
+  indices_free(&x);
+  mlx_array_free(view);
+  mlx_array_free(v);
+  return status;
 }
 
 /* The array after the update, in *out; the value in the array's dtype. */
 static int update(PyObject *self, PyObject *key, PyObject *value, int mode, mlx_array *out) {
-  mlx_array h = mlx_array_new(), v, made = mlx_array_new(), mask, cast = mlx_array_new();
-  if (to_array_beside(value, self, &v, &made)) return -1;
-  mlx_array_set(&h, H(self));
-  int bad = 0, status = mlx_astype(&cast, v, mlx_array_dtype(h), none);
+  mlx_array h = mlx_array_new(), v, made = mlx_array_new(), cast = mlx_array_new();
   struct key k;
-  bool masked = is_mask(key, &mask);
+  if (to_array_beside(value, self, &v, &made)) return -1;
+  int status = mlx_array_set(&h, H(self)) || mlx_astype(&cast, v, mlx_array_dtype(h), none), bad = -1;
   if (status) {
     raise_error();
-    bad = -1;
-  } else if (masked && mode == 0 && mlx_array_size(cast) == 1) { /* one value: no need to know where */
-    int64_t wide[MAX_NDIM];
-    int m = (int)mlx_array_ndim(mask), n = (int)mlx_array_ndim(h);
-    for (int i = 0; i < n; i++) wide[i] = i < m ? mlx_ravel_array_shape(mask)[i] : 1;
-    status = m > n ? mlx_ravel_error_set(MLX_RAVEL_INDEX, "The boolean index has more dimensions than the array.")
-                   : mlx_ravel_reshape(&mask, mask, wide, n, none) || mlx_ravel_reshape(&cast, cast, NULL, 0, none) ||
-                         mlx_where(out, mask, cast, h, none);
-    if (!status && mlx_array_size(*out) != mlx_array_size(h))
-      status = mlx_ravel_error_set(MLX_RAVEL_INDEX, "The shape of the boolean index does not match the array's leading dimensions.");
-    if (status) raise_error();
-    bad = status ? -1 : 0;
-  } else if (masked) {
-    bad = update_places(h, key, cast, mode, out);
   } else if (!(bad = read_key(key, h, &k))) {
-    bool arrays = k.arrays;
-    status = arrays ? 0 : update_slice(h, &k, cast, mode, out);
+    status = k.mask.ctx ? update_masked(h, k.mask, cast, mode, out)
+             : k.arrays ? update_arrays(h, &k, cast, mode, out)
+                        : update_slice(h, &k, cast, mode, out);
     key_free(&k);
     if (status) raise_error();
-    bad = status ? -1 : arrays ? update_places(h, key, cast, mode, out) : 0;
+    bad = status ? -1 : 0;
   }
-  mlx_array_free(mask);
   mlx_array_free(cast);
   mlx_array_free(made);
   mlx_array_free(h);

@@ -1,4 +1,4 @@
-/* order.c: scans. */
+/* order.c: scans, masks, searches, and operations whose shape depends on data. */
 #include "ops_handlers.h"
 
 typedef int (*scan_op)(mlx_array *, const mlx_array, int, bool, bool, const mlx_stream);
@@ -22,6 +22,101 @@ static PyObject *scan(const struct function *f, PyObject **v, PyObject *dtype, P
 }
 static PyObject *do_scan(const struct function *f, PyObject **v) { return scan(f, v, NULL, v[4]); }
 static PyObject *do_scan_dtype(const struct function *f, PyObject **v) { return scan(f, v, v[4], v[5]); }
+
+static PyObject *do_masked_scatter(const struct function *f, PyObject **v) { /* a, mask, src, stream */
+  (void)f;
+  struct arg a, m, x;
+  mlx_stream s;
+  PyObject *r = NULL;
+  int status;
+  mlx_array out = mlx_array_new();
+  if (to_stream(v[3], &s) || take_arg(v[0], NULL, &a)) return NULL;
+  if (!take_arg(v[1], NULL, &m)) {
+    if (!take_arg(v[2], v[0], &x)) {
+      r = RESULT(mlx_masked_scatter(&out, a.h, m.h, x.h, s));
+      drop_arg(&x);
+    }
+    drop_arg(&m);
+  }
+  drop_arg(&a);
+  return r;
+}
+
+static PyObject *do_searchsorted(const struct function *f, PyObject **v) { /* sorted, values, side, stream */
+  (void)f;
+  struct arg a, x;
+  mlx_stream s;
+  PyObject *r = NULL;
+  int status;
+  mlx_array out = mlx_array_new();
+  const char *side = v[2] ? PyUnicode_AsUTF8(v[2]) : "left";
+  if (!side || to_stream(v[3], &s)) return NULL;
+  if (strcmp(side, "left") && strcmp(side, "right"))
+    return PyErr_Format(PyExc_ValueError, "[searchsorted] Invalid side '%s'. Expected 'left' or 'right'.", side);
+  if (take_arg(v[0], NULL, &a)) return NULL;
+  if (!take_arg(v[1], v[0], &x)) {
+    r = RESULT(mlx_ravel_searchsorted(&out, a.h, x.h, *side == 'r', s));
+    drop_arg(&x);
+  }
+  drop_arg(&a);
+  return r;
+}
+
+/* The chosen of several results, in order: one alone, or a tuple. */
+static PyObject *chosen(mlx_vector_array all, unsigned which, bool tuple) {
+  mlx_vector_array some = mlx_vector_array_new();
+  int status = 0, n = 0;
+  for (unsigned i = 0; i < 4 && !status; i++) {
+    if (!(which >> i & 1)) continue;
+    mlx_array a = mlx_array_new();
+    status = mlx_vector_array_get(&a, all, i) || mlx_vector_array_append_value(some, a);
+    mlx_array_free(a);
+    n++;
+  }
+  mlx_vector_array_free(all);
+  if (status) return mlx_vector_array_free(some), raise_error();
+  PyObject *r = vector_tuple(some, false), *one = NULL;
+  if (!r || n > 1 || tuple) return r;
+  one = Py_NewRef(PyTuple_GET_ITEM(r, 0));
+  Py_DECREF(r);
+  return one;
+}
+static PyObject *do_unique(const struct function *f, PyObject **v) { /* a, size, index, inverse, counts, fill, stream */
+  (void)f;
+  struct arg a, fill = {mlx_array_new(), mlx_array_new()};
+  mlx_stream s;
+  int64_t size;
+  bool index, inverse, counts;
+  if (to_stream(v[6], &s) || to_int64(v[1], &size) || to_bool(v[2], &index, false) || to_bool(v[3], &inverse, false) ||
+      to_bool(v[4], &counts, false) || take_arg(v[0], NULL, &a))
+    return NULL;
+  PyObject *r = NULL;
+  if (!v[5] || v[5] == Py_None || !take_arg(v[5], v[0], &fill)) {
+    mlx_vector_array all = mlx_vector_array_new();
+    int status = mlx_ravel_unique(&all, a.h, size, fill.h, s);
+    r = status ? (mlx_vector_array_free(all), raise_error()) : chosen(all, 1u | index << 1 | inverse << 2 | counts << 3, false);
+  }
+  drop_arg(&fill);
+  drop_arg(&a);
+  return r;
+}
+
+typedef int (*many_op)(mlx_vector_array *, const mlx_array, const mlx_stream);
+static PyObject *from_data(PyObject **v, many_op op, unsigned which, bool tuple) {
+  struct arg a;
+  mlx_stream s;
+  if (to_stream(v[1], &s) || take_arg(v[0], NULL, &a)) return NULL;
+  mlx_vector_array all = mlx_vector_array_new();
+  int status = op(&all, a.h, s);
+  drop_arg(&a);
+  if (status) return mlx_vector_array_free(all), raise_error();
+  return which ? chosen(all, which, tuple) : vector_tuple(all, false);
+}
+static PyObject *do_nonzero(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_nonzero, 0, true); }
+static PyObject *do_unique_all(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 15, true); }
+static PyObject *do_unique_counts(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 9, true); }
+static PyObject *do_unique_inverse(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 5, true); }
+static PyObject *do_unique_values(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 1, false); }
 
 #define SCAN_ARGS "(a: array, /, axis: int | None = None, *, reverse: bool = False, inclusive: bool = True, "
 #define SCAN_SIGNATURE SCAN_ARGS "stream: StreamOrDevice = None) -> array"
@@ -59,6 +154,68 @@ const struct function order_functions[] = {
      SCAN_COMMON "-inf. A wrong axis is an IndexError.\n\n"
      ">>> mx.logcumsumexp(mx.array([1000.0, 1000.0]))\narray([1000, 1000.69], dtype=float32)",
      do_scan, F(mlx_logcumsumexp), NULL},
+    {"masked_scatter", "(a: array, mask: array, src: array, *, stream: StreamOrDevice = None) -> array",
+     "a with the elements of src, in row-major order, where the mask holds.\n\n"
+     "mask: bool, broadcasts to a. src: any shape, cast to a's dtype; elements beyond what the mask names are left. TypeError for\n"
+     "another mask; ValueError for too few elements, when the result is evaluated. Nothing is evaluated here, so it works inside\n"
+     "compile and vmap.\n\n"
+     ">>> mx.masked_scatter(mx.zeros(4), mx.array([False, True, False, True]), mx.array([5, 6]))\n"
+     "array([0, 5, 0, 6], dtype=float32)",
+     do_masked_scatter, NULL, NULL},
+    {"searchsorted", "(sorted_sequence: array, values: array, /, side: str = 'left', *, stream: StreamOrDevice = None) -> array",
+     "Where values would be put into a sorted sequence so that it stays sorted.\n\n"
+     "sorted_sequence: 1-D, ascending, NaN last. values: any shape, promoted with it. side 'left': how many elements are less than a\n"
+     "value; 'right': how many are not greater. uint32, of the values' shape. ValueError for another side or rank.\n\n"
+     ">>> mx.searchsorted(mx.array([1, 2, 2, 4]), mx.array([0, 2, 3, 5]))\n"
+     "array([0, 1, 3, 4], dtype=uint32)\n"
+     ">>> mx.searchsorted(mx.array([1, 2, 2, 4]), mx.array([0, 2, 3, 5]), side='right')\n"
+     "array([0, 3, 3, 4], dtype=uint32)",
+     do_searchsorted, NULL, NULL},
+    {"unique", "(a: array, /, size: int, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, "
+               "fill_value: scalar | array | None = None, *, stream: StreamOrDevice = None) -> array | tuple[array, ...]",
+     "The distinct elements of the flattened array in ascending order, `size` of them, so that nothing is evaluated.\n\n"
+     "With fewer than size distinct elements the rest is fill_value (None: the least element) with count 0; with more the least\n"
+     "`size` are given, and inverse points at the last of them for the others. return_index: where each first stands, uint32;\n"
+     "return_inverse: each element's place among the distinct ones, uint32 of a's shape; return_counts: int32. These follow the\n"
+     "values in a tuple. NaNs are distinct. ValueError for a negative size, and for an empty array without a fill_value.\n"
+     "`unique_values` and its kin find out the size themselves.\n\n"
+     ">>> mx.unique(mx.array([2, 1, 2, 3, 1]), 3)\n"
+     "array([1, 2, 3], dtype=int32)\n"
+     ">>> values, counts = mx.unique(mx.array([2, 1, 2, 3, 1]), 4, return_counts=True, fill_value=0)\n"
+     ">>> values, counts\n"
+     "(array([1, 2, 3, 0], dtype=int32), array([2, 2, 1, 0], dtype=int32))",
+     do_unique, NULL, NULL},
+    {"nonzero", "(a: array, /, *, stream: StreamOrDevice = None) -> tuple[array, ...]",
+     "Where a is not zero: a tuple of int64 index arrays, one for each dimension, in row-major order.\n\n"
+     "The shape depends on the values, so a is evaluated; inside compile and vmap, where there are none, it is a ValueError. A 0-d\n"
+     "array counts as one with one element.\n\n"
+     ">>> mx.nonzero(mx.array([[0, 5], [7, 0]]))\n"
+     "(array([0, 1], dtype=int64), array([1, 0], dtype=int64))",
+     do_nonzero, NULL, NULL},
+    {"unique_all", "(x: array, /, *, stream: StreamOrDevice = None) -> tuple[array, array, array, array]",
+     "The distinct elements of the flattened array, ascending, with where each first stands, each element's place among them (of x's\n"
+     "shape) and how often each occurs, as int64.\n\n"
+     "The shape depends on the values, so x is evaluated; inside compile and vmap, where there are none, it is a ValueError. NaNs\n"
+     "are distinct.\n\n"
+     ">>> mx.unique_all(mx.array([3, 1, 3]))\n"
+     "(array([1, 3], dtype=int32), array([1, 0], dtype=int64), array([1, 0, 1], dtype=int64), array([1, 2], dtype=int64))",
+     do_unique_all, NULL, NULL},
+    {"unique_counts", "(x: array, /, *, stream: StreamOrDevice = None) -> tuple[array, array]",
+     "The distinct elements of the flattened array, ascending, and how often each occurs (int64). As unique_all.\n\n"
+     ">>> mx.unique_counts(mx.array([3, 1, 3]))\n"
+     "(array([1, 3], dtype=int32), array([1, 2], dtype=int64))",
+     do_unique_counts, NULL, NULL},
+    {"unique_inverse", "(x: array, /, *, stream: StreamOrDevice = None) -> tuple[array, array]",
+     "The distinct elements of the flattened array, ascending, and each element's place among them (int64, of x's shape). As\n"
+     "unique_all.\n\n"
+     ">>> mx.unique_inverse(mx.array([3, 1, 3]))\n"
+     "(array([1, 3], dtype=int32), array([1, 0, 1], dtype=int64))",
+     do_unique_inverse, NULL, NULL},
+    {"unique_values", "(x: array, /, *, stream: StreamOrDevice = None) -> array",
+     "The distinct elements of the flattened array, ascending. As unique_all.\n\n"
+     ">>> mx.unique_values(mx.array([3, 1, 3]))\n"
+     "array([1, 3], dtype=int32)",
+     do_unique_values, NULL, NULL},
     {0}};
 
 #define METHOD(op)                                                                                            \

@@ -26,7 +26,12 @@
  *                                                     shape s + the size of one slice [n]
  *   gather_axis           -                         axis                                a, indices (n dims; other axes as a's)
  *   scatter_axis          mx_mode_params            axis                                a, indices, updates of the indices' shape
+ *   masked_gather         -                         rows                                a, mask of a's leading dimensions: the
+ *                                                     rows of a it names, then zeros
+ *   masked_scatter        -                         -                                   a, mask, rows: put where the mask holds
  *   scan                  mx_scan_params            axis                                a
+ *   searchsorted          mx_search_params          -                                   sorted (n) or (k,n), values: any shape,
+ *                                                     or k first
  *   sort, argsort         -                         axis     stable, NaN last           a
  *   fft                   mx_fft_params             axes, none twice       a: complex64; float32 for MX_FFT_REAL.
  *                                                     a real transform's own axis is the last of both
@@ -66,6 +71,10 @@ enum mx_scan_op { MX_SCAN_SUM, MX_SCAN_PROD, MX_SCAN_MAX, MX_SCAN_MIN, MX_SCAN_L
 struct mx_scan_params {
   int32_t op; /* enum mx_scan_op */
   int32_t reverse, inclusive; /* 0 or 1 */
+};
+
+struct mx_search_params {
+  int32_t right; /* behind equal elements; 0: before them */
 };
 
 enum mx_argreduce { MX_ARGMIN, MX_ARGMAX };

@@ -108,6 +108,19 @@ mx_array *mx_scatter(mx_build *b, mx_array *a, mx_array *const *indices, int n, 
 mx_array *mx_put_along_axis(mx_build *b, mx_array *a, mx_array *indices, mx_array *values, const int *axis);
 mx_array *mx_scatter_add_axis(mx_build *b, mx_array *a, mx_array *indices, mx_array *values, int axis);
 
+/* masked.c */
+/* The rows of a that the mask, of a's leading dimensions, names; after them zeros up to `rows` of them. */
+mx_array *mx_masked_gather(mx_build *b, mx_array *a, mx_array *mask, int64_t rows);
+mx_array *mx_masked_scatter(mx_build *b, mx_array *a, mx_array *mask, mx_array *src);
+mx_array *mx_masked_scatter_rows(mx_build *b, mx_array *a, mx_array *mask, mx_array *rows);
+
+/* unique.c */
+/* values, index, inverse, counts; fill NULL: the first of the values */
+void mx_unique(mx_build *b, mx_array *a, int64_t size, mx_array *fill, mx_array *out[4]);
+bool mx_unique_order(mx_build *b, mx_array *a, mx_array **sorted, mx_array **order, mx_array **fresh);
+mx_array *mx_unique_inverse(mx_build *b, mx_array *a, mx_array *order, mx_array *fresh, enum mx_dtype dtype);
+mx_array *mx_searchsorted(mx_build *b, mx_array *sorted, mx_array *values, bool right);
+
 /* scan.c: axis NULL = of the flattened array */
 mx_array *mx_cumsum(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);
 mx_array *mx_cumprod(mx_build *b, mx_array *a, const int *axis, bool reverse, bool inclusive);

@@ -116,6 +116,7 @@ mx_array *conform_input(mx_build *b, const struct conform_case *c, int i, enum m
     shape[ndim++] = strtol(at, (char **)&at, 10);
     if (*at == ',') at++;
   }
+  if (kind == 'b') return conform_data(b, MX_BOOL, shape, ndim, -0.49, 1.49);
   if (kind == 'k') return conform_data(b, MX_UINT32, shape, ndim, 0, 1e6);
   if (kind == 'i') return conform_data(b, MX_INT32, shape, ndim, -0.49, (double)below - 0.51);
   return conform_data(b, d, shape, ndim, c->lo[c->elementwise && i], c->hi[c->elementwise && i]);

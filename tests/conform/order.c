@@ -1,4 +1,4 @@
-/* order.c: cases of scans. One case holds every scan: its results stand one after the other. */
+/* order.c: cases of scans, masks and searches. One case holds every scan: its results stand one after the other. */
 #include "conform/conform.h"
 
 #define EACH(i, n) for (int i = 0; i < (n); i++)
@@ -21,5 +21,27 @@ void ref_scan(const double *const *x, double *y) {
     double v = x[0][i * 5 + j];
     most[i * 5 + j] = j < 4 ? fmax(v, most[i * 5 + j + 1]) : v;
     back[i * 5 + j] = j < 4 ? v * back[i * 5 + j + 1] : v;
+  }
+}
+
+mx_array *build_masked_gather(mx_build *b, mx_array *const *in) { return mx_masked_gather(b, in[0], in[1], 12); }
+void ref_masked_gather(const double *const *x, double *y) {
+  EACH(i, 12) y[i] = 0;
+  EACH(i, 12) if (x[1][i] != 0) *y++ = x[0][i];
+}
+mx_array *build_masked_scatter(mx_build *b, mx_array *const *in) { return mx_masked_scatter_rows(b, in[0], in[1], in[2]); }
+void ref_masked_scatter(const double *const *x, double *y) {
+  int k = 0;
+  EACH(i, 12) {
+    bool named = x[1][i] != 0;
+    EACH(j, 2) y[2 * i + j] = named ? x[2][2 * k + j] : x[0][2 * i + j];
+    k += named;
+  }
+}
+mx_array *build_searchsorted(mx_build *b, mx_array *const *in) { return mx_searchsorted(b, mx_sort(b, in[0], (int[]){0}), in[1], false); }
+void ref_searchsorted(const double *const *x, double *y) {
+  EACH(i, 6) {
+    y[i] = 0;
+    EACH(j, 6) y[i] += x[0][j] < x[1][i];
   }
 }

@@ -172,6 +172,8 @@ MLX_API int mlx_logsumexp_axes(mlx_array *res, const mlx_array a, const int *axe
     bool keepdims, const mlx_stream s);
 MLX_API int mlx_logsumexp_axis(mlx_array *res, const mlx_array a, int axis, bool keepdims, const mlx_stream s);
 MLX_API int mlx_logsumexp(mlx_array *res, const mlx_array a, bool keepdims, const mlx_stream s);
+MLX_API int mlx_masked_scatter(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_array src,
+    const mlx_stream s);
 MLX_API int mlx_matmul(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 MLX_API int mlx_max_axes(mlx_array *res, const mlx_array a, const int *axes, size_t axes_num, bool keepdims,
     const mlx_stream s);

@@ -84,6 +84,25 @@ MLX_API int mlx_ravel_gather(mlx_array *res, const mlx_array a, const mlx_vector
  * report: what einsum_path says of the work. */
 MLX_API int mlx_ravel_einsum_path(int *path, mlx_string *report, const char *subscripts, const mlx_vector_array operands);
 
+/* rows (n, …) put where the mask, of a's leading dimensions, holds; n at least as many as those. */
+MLX_API int mlx_ravel_masked_scatter_rows(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_array rows,
+    const mlx_stream s);
+
+/* Where values would be put into a 1-D sorted sequence: before equal elements, or (right) behind them. uint32. */
+MLX_API int mlx_ravel_searchsorted(mlx_array *res, const mlx_array sorted, const mlx_array values, bool right, const mlx_stream s);
+/* The `size` least distinct elements of the flattened array; where each first stands, each element's place among them, how often
+ * each occurs. What is missing to `size` takes fill (an empty handle: the first). */
+MLX_API int mlx_ravel_unique(mlx_vector_array *res, const mlx_array a, int64_t size, const mlx_array fill, const mlx_stream s);
+
+/* Results whose shape depends on data: they evaluate `a` (and nothing else), and fail for what compile or vmap traces.
+ * The rows of a that a mask of its leading dimensions names. */
+MLX_API int mlx_ravel_masked_select(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_stream s);
+/* Where a is not zero: int64 indices, one array a dimension. A 0-d array counts as one of one element. */
+MLX_API int mlx_ravel_nonzero(mlx_vector_array *res, const mlx_array a, const mlx_stream s);
+/* The distinct elements of the flattened array in ascending order, where each first stands, each element's place among them (of
+ * a's shape), and how often each occurs (int64). NaNs are distinct. */
+MLX_API int mlx_ravel_unique_all(mlx_vector_array *res, const mlx_array a, const mlx_stream s);
+
 /* The state of the implicit random sequence, a key: taken, and put back (for capture by compile, for scopes of a seed). */
 MLX_API int mlx_ravel_random_state(mlx_array *res);
 MLX_API int mlx_ravel_set_random_state(const mlx_array key);

@@ -3,6 +3,7 @@
  * are taken back by position, so zeros keep their signs and NaNs their bits. */
 #include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
+#include "backend/cpu/order.h"
 #include "backend/cpu/pool.h"
 #include "backend/cpu/tile_table.h"
 #include "core/error.h"
@@ -20,43 +21,13 @@ enum { SHORT_RUN = 512, SHARED_RUN = 1 << 15, MERGE_PARTS = 4, GRAIN = 1 << 14 }
 #define NAME(x) x##_64
 #include "backend/cpu/sort_run.inc"
 
-/* Floats by their bits: negative ones turned round, the sign's bit turned; -0 as 0, every NaN above all. */
-static uint32_t key_float(uint32_t u, uint32_t inf, uint32_t sign) {
-  if ((u & (sign - 1)) > inf) return sign | (sign - 1);
-  if (u == sign) u = 0;
-  return u & sign ? ~u & (sign | (sign - 1)) : u | sign;
-}
-static uint64_t key_double(uint64_t u) {
-  const uint64_t sign = 1ull << 63, inf = 0x7ffull << 52;
-  if ((u & (sign - 1)) > inf) return UINT64_MAX;
-  if (u == sign) u = 0;
-  return u & sign ? ~u : u | sign;
-}
-static uint32_t key_f32(uint32_t u) { return key_float(u, 0x7f800000u, 0x80000000u); }
-
 static void keys_of(enum mx_dtype dtype, int64_t n, void *keys, const void *src) {
 #define KEYS(bits, kbits, expr)                                                                               \
   for (int64_t i = 0; i < n; i++) {                                                                           \
     uint##bits##_t u = ((const uint##bits##_t *)src)[i];                                                      \
     ((uint##kbits##_t *)keys)[i] = (uint##kbits##_t)(expr);                                                   \
-  }                                                                                                           \
-  return;
-  switch (dtype) {
-  case MX_BOOL:
-  case MX_UINT8: KEYS(8, 32, u)
-  case MX_UINT16: KEYS(16, 32, u)
-  case MX_UINT32: KEYS(32, 32, u)
-  case MX_UINT64: KEYS(64, 64, u)
-  case MX_INT8: KEYS(8, 32, u ^ 0x80u)
-  case MX_INT16: KEYS(16, 32, u ^ 0x8000u)
-  case MX_INT32: KEYS(32, 32, u ^ 0x80000000u)
-  case MX_INT64: KEYS(64, 64, u ^ 1ull << 63)
-  case MX_FLOAT16: KEYS(16, 32, key_float(u, 0x7c00u, 0x8000u))
-  case MX_BFLOAT16: KEYS(16, 32, key_float(u, 0x7f80u, 0x8000u))
-  case MX_FLOAT32: KEYS(32, 32, key_f32(u))
-  case MX_FLOAT64: KEYS(64, 64, key_double(u))
-  default: KEYS(64, 64, (uint64_t)key_f32((uint32_t)u) << 32 | key_f32((uint32_t)(u >> 32))) /* real, then imaginary part */
   }
+  CPU_KEYS(dtype, KEYS)
 #undef KEYS
 }
 
