@@ -265,8 +265,8 @@ def test_wrong_arguments():
         (lambda: mx.diff(x, -1), ValueError, r"\[diff\] n must not be negative"),
         (lambda: mx.diff(mx.array(1)), IndexError, "diff"),
         (lambda: mx.diff(x, 1, 2), IndexError, "diff"),
-        (lambda: mx.sort(x, "a"), TypeError, ""),
-        (lambda: mx.topk(x, 1.5), TypeError, ""),
+        (lambda: mx.sort(x, "a"), TypeError, "."),
+        (lambda: mx.topk(x, 1.5), TypeError, "."),
     ]:
         with pytest.raises(kind, match=text):
             call()
