@@ -29,5 +29,9 @@ for name in ("py.typed", "core/__init__.pyi", "core/random.pyi"):
 x = mx.array([1.0, 2.0, 3.0])
 assert mx.grad(lambda v: (v * v).sum())(x).tolist() == [2.0, 4.0, 6.0]
 assert mlx.nn.Linear(3, 2)(x).shape == (2,)
+inverse = mx.linalg.inv(mx.array([[2.0, 0.0], [0.0, 4.0]]))
+assert "openblas" not in open("/proc/self/maps").read(), "OpenBLAS was opened before it was needed"
+assert inverse.tolist() == [[0.5, 0.0], [0.0, 0.25]]
+assert "scipy_openblas32" in open("/proc/self/maps").read(), "not pip's OpenBLAS"
 extra = seconds("import mlx.core") - seconds("pass")
 print(f"import mlx.core takes {extra * 1e3:.1f} ms beyond Python's own start")

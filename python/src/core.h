@@ -138,6 +138,7 @@ extern const struct function dtype_functions[];
 extern const struct function export_methods[];
 extern const struct function fft_functions[];
 extern const struct function io_functions[];
+extern const struct function linalg_functions[];
 extern const struct function metal_functions[];
 extern const struct function ops_functions[];
 extern const struct function order_functions[];
@@ -150,6 +151,7 @@ extern const struct function window_functions[];
 PyObject *memory_get(const struct function *f, PyObject **v); /* impl: int (*)(size_t *) */
 PyObject *memory_set(const struct function *f, PyObject **v); /* impl: int (*)(size_t *, size_t) */
 PyObject *memory_do(const struct function *f, PyObject **v);  /* impl: int (*)(void) */
+int name_library_folders(void); /* linalg.c: before graph is built that needs OpenBLAS; 0, or -1 with an exception */
 
 /* tree.c: nested lists, tuples and dicts (and their subclasses) with arrays at the leaves, in one fixed order. */
 int tree_arrays(PyObject *tree, mlx_vector_array v);           /* appends the arrays' handles */

@@ -275,6 +275,16 @@ static PyObject *do_normal(const struct function *f, PyObject **v) { /* shape, d
   drop_arg(&scale);
   DRAWN;
 }
+static PyObject *do_multivariate_normal(const struct function *f, PyObject **v) { /* mean, cov, shape, dtype, key, stream */
+  struct arg mean = {mlx_array_new(), mlx_array_new()}, cov = mean;
+  if (name_library_folders()) return NULL;
+  DRAW(2, 3, 4, 5);
+  if (!take_arg(v[0], NULL, &mean) && !take_arg(v[1], NULL, &cov))
+    r = RESULT(mlx_random_multivariate_normal(&out, mean.h, cov.h, shape, (size_t)n, d, key, s));
+  drop_arg(&mean);
+  drop_arg(&cov);
+  DRAWN;
+}
 static PyObject *do_bernoulli(const struct function *f, PyObject **v) { /* p, shape, key, stream */
   struct arg p = {mlx_array_new(), mlx_array_new()};
   DRAW(1, -1, 2, 3);

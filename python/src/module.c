@@ -79,7 +79,9 @@ static int exec(PyObject *module) {
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
     if (functions_add(module, tables[i], "mlx.core")) return -1;
   if (random_init(module) || add_submodule(module, "fft", fft_functions) || add_submodule(module, "metal", metal_functions) ||
-      add_submodule(module, "cuda", cuda_functions) || add_submodule(module, "distributed", distributed_functions)) return -1;
+      add_submodule(module, "cuda", cuda_functions) || add_submodule(module, "distributed", distributed_functions) ||
+      add_submodule(module, "linalg", linalg_functions))
+    return -1;
   const struct { const char *name; double value; } constants[] = {
       {"e", M_E}, {"euler_gamma", 0.57721566490153286}, {"inf", INFINITY}, {"nan", NAN}, {"pi", M_PI}};
   for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {

@@ -2,6 +2,7 @@
  * Invariant: a device handle is its type and index as a number, a stream handle the stream's record; neither is ever freed. */
 #include "api/handle.h"
 #include "core/alloc.h"
+#include "core/library.h"
 #include "eval/eval.h"
 #include "graph/stream.h"
 
@@ -246,3 +247,6 @@ int mlx_ravel_error_set(mlx_ravel_error error, const char *what) { return mx_fai
 void mlx_ravel_set_poll(int (*poll)(void *ctx), void *ctx) { mx_eval_set_poll(poll, ctx); }
 int mlx_ravel_set_threads(int count) { return mx_eval_threads(count < 0 ? 0 : count); }
 int mlx_ravel_threads(void) { return mx_eval_threads(-1); }
+int mlx_ravel_add_library_folder(const char *path) {
+  return mx_boundary(path ? mx_library_add_folder(path) : mx_fail(MX_EVALUE, "[library] A path is missing."));
+}

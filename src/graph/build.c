@@ -82,6 +82,7 @@ const char *mx_prim_op(const struct mx_prim *p) {
   case MX_PRIM_dynamic_slice: return "slice";
   case MX_PRIM_dynamic_slice_update: return "slice_update";
   case MX_PRIM_broadcast: return "broadcast_to";
+  case MX_PRIM_inverse: return "inv";
   default: return names[p->id];
   }
 }

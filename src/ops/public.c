@@ -63,3 +63,14 @@ int mx_public_return(mx_build *b, mx_array **out, int64_t n, mlx_vector_array *r
   mx_free(out);
   return status;
 }
+
+int mx_public_pair(mx_build *b, mx_array *const made[2], mlx_array *res_0, mlx_array *res_1) {
+  mx_array *two[2];
+  int status = mx_build_end_many(b, made, 2, two);
+  if (status) return mx_boundary(status);
+  mx_array *old[2] = {res_0->ctx, res_1->ctx};
+  res_0->ctx = two[0], res_1->ctx = two[1];
+  mx_unref(old[0]);
+  mx_unref(old[1]);
+  return MX_OK;
+}

@@ -27,6 +27,17 @@
     return mx_public_return(b, out, count, res);                               \
   }
 
+/* As MX_PUBLIC for two results, each in a handle of its own: the statement fills out[2]. */
+#define MX_PUBLIC_PAIR(name, statement, ...)                                              \
+  int mlx_##name(mlx_array *res_0, mlx_array *res_1, __VA_ARGS__, const mlx_stream s) {   \
+    mx_build build, *b = &build;                                                          \
+    mx_build_begin(b, s.ctx);                                                             \
+    mx_array *out[2] = {NULL, NULL};                                                      \
+    statement;                                                                            \
+    return mx_public_pair(b, out, res_0, res_1);                                          \
+  }
+int mx_public_pair(mx_build *b, mx_array *const made[2], mlx_array *res_0, mlx_array *res_1); /* ends the build */
+
 /* Dimensions and the like, widened into `to`; more than an array can have fail the build. */
 const int64_t *mx_public_wide(mx_build *b, int64_t to[MX_MAX_NDIM], const int *from, size_t n);
 #define MX_WIDE(name) mx_public_wide(b, (int64_t[MX_MAX_NDIM]){0}, name, name##_num)

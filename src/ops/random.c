@@ -4,6 +4,7 @@
 #include "ops/public.h"
 
 #include "core/thread.h"
+#include "ops/linalg.h"
 #include "ops/rules.h"
 
 #include "mlx/c/random.h"
@@ -286,6 +287,59 @@ mx_array *mx_random_categorical(mx_build *b, mx_array *logits, int axis, const i
   return mx_argmax(b, mx_add(b, logits, noise), &along, false);
 }
 
+/* The symmetric root of positive semidefinite matrices, V sqrt(w) Vᵀ. Eigenvalues that rounding made negative count as 0;
+ * what is negative beyond that has no root: NaN. */
+static mx_array *root_of(mx_build *b, mx_array *cov) {
+  mx_array *out[2];
+  mx_linalg_eigh(b, cov, "L", out);
+  if (!out[0]) return NULL;
+  enum mx_dtype d = out[0]->t.dtype;
+  double slack = (d == MX_FLOAT64 ? 0x1p-52 : 0x1p-23) * 10 * (double)mx_cols(out[1]);
+  mx_array *zero = mx_scalar(b, 0, d), *last = mx_max(b, out[0], (int[]){-1}, 1, true);
+  mx_array *noise = mx_greater_equal(b, out[0], mx_multiply(b, last, mx_scalar(b, -slack, d)));
+  mx_array *w = mx_where(b, mx_logical_and(b, noise, mx_less(b, out[0], zero)), zero, out[0]);
+  return mx_matmul(b, mx_multiply(b, out[1], mx_expand_dims(b, mx_sqrt(b, w), (int[]){-2}, 1)), mx_adjoint(b, out[1]));
+}
+/* The shape of what is drawn, less its last dimension; false after an error. */
+static bool batch_of(mx_build *b, const mx_array *mean, const mx_array *cov, const int64_t *shape, int ndim, int64_t *batch, int *n) {
+  const char *op = "multivariate_normal";
+  if (mean->t.ndim < 1) mx_build_fail(b, MX_EVALUE, "[%s] mean must have at least one dimension.", op);
+  else if (cov->t.ndim < 2) mx_build_fail(b, MX_EVALUE, "[%s] cov must have at least two dimensions.", op);
+  else if (mx_rows(cov) != mx_cols(cov)) mx_build_fail(b, MX_EVALUE, "[%s] last two dimensions of cov must be equal.", op);
+  else if (mx_rows(cov) != mean->t.shape[mean->t.ndim - 1]) mx_build_fail(b, MX_EVALUE, "[%s] mean and cov must have compatible shapes.", op);
+  if (b->status) return false;
+  b->status = mx_broadcast_shapes(op, mean->t.shape, mean->t.ndim - 1, cov->t.shape, cov->t.ndim - 2, batch, n);
+  if (b->status || ndim == 0) return !b->status;
+  int64_t have[MX_MAX_NDIM];
+  int nhave = *n;
+  char want[MX_SHAPE_TEXT], got[MX_SHAPE_TEXT];
+  memcpy(have, batch, (size_t)nhave * sizeof *have);
+  b->status = mx_broadcast_shapes(op, shape, ndim, have, nhave, batch, n);
+  bool same = *n == ndim;
+  for (int i = 0; i < ndim && same && !b->status; i++) same = batch[i] == shape[i];
+  if (!same) mx_build_fail(b, MX_EVALUE, "[%s] Cannot generate random values of shape %s from batches of shape %s.", op,
+                           mx_shape_text(want, shape, ndim), mx_shape_text(got, have, nhave));
+  return !b->status;
+}
+mx_array *mx_random_multivariate_normal(mx_build *b, mx_array *mean, mx_array *cov, const int64_t *shape, int ndim, enum mx_dtype dtype,
+                                        mx_array *key) {
+  int64_t drawn[MX_MAX_NDIM + 1];
+  int n = 0;
+  if (!mean || !cov) return mx_build_fail(b, MX_EVALUE, "[multivariate_normal] An array is missing.");
+  if (!mx_dtype_is_floating(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[multivariate_normal] dtype must be a floating point type, not %s.", mx_dtype_name(dtype));
+  if (mx_dtype_is_complex(mean->t.dtype) || mx_dtype_is_complex(cov->t.dtype))
+    return mx_build_fail(b, MX_EVALUE, "[multivariate_normal] mean and cov must be real, not %s and %s.", mx_dtype_name(mean->t.dtype),
+                         mx_dtype_name(cov->t.dtype));
+  if (!batch_of(b, mean, cov, shape, ndim, drawn, &n)) return NULL;
+  if (n == MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[multivariate_normal] Too many dimensions.");
+  drawn[n] = mx_rows(cov);
+  enum mx_dtype d = dtype == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32;
+  mx_array *root = root_of(b, mx_astype(b, cov, d)), *z = mx_random_normal(b, drawn, n + 1, d, NULL, NULL, key);
+  z = mx_squeeze(b, mx_matmul(b, z ? mx_expand_dims(b, z, (int[]){-2}, 1) : NULL, root), (int[]){-2}, 1);
+  return mx_astype(b, mx_add(b, z, mx_astype(b, mean, d)), dtype);
+}
+
 /* The order that sorts random bits. */
 mx_array *mx_random_permutation_arange(mx_build *b, int64_t n, mx_array *key) {
   return mx_argsort(b, mx_random_bits(b, &n, 1, 4, key), (int[]){0});
@@ -341,6 +395,9 @@ MX_PUBLIC(random_categorical_num_samples, mx_random_categorical(b, logits.ctx, a
           const mlx_array logits, int axis, int num_samples, const mlx_array key)
 MX_PUBLIC(random_categorical, mx_random_categorical(b, logits.ctx, axis, NULL, 0, -1, key.ctx), const mlx_array logits, int axis,
           const mlx_array key)
+MX_PUBLIC(random_multivariate_normal,
+          mx_random_multivariate_normal(b, mean.ctx, cov.ctx, SHAPE_GIVEN, mx_public_dtype(b, dtype), key.ctx), const mlx_array mean,
+          const mlx_array cov, SHAPE, mlx_dtype dtype, const mlx_array key)
 MX_PUBLIC(random_permutation, mx_random_permutation(b, x.ctx, axis, key.ctx), const mlx_array x, int axis, const mlx_array key)
 MX_PUBLIC(random_permutation_arange, mx_random_permutation_arange(b, x, key.ctx), int x, const mlx_array key)
 int mlx_ravel_random_state(mlx_array *res) {

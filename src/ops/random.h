@@ -25,6 +25,8 @@ mx_array *mx_random_laplace(mx_build *b, const int64_t *shape, int ndim, enum mx
                             mx_array *key);
 mx_array *mx_random_categorical(mx_build *b, mx_array *logits, int axis, const int64_t *shape, int ndim, int64_t samples,
                                 mx_array *key); /* shape NULL: of the logits without the axis; samples < 0: none asked for */
+mx_array *mx_random_multivariate_normal(mx_build *b, mx_array *mean, mx_array *cov, const int64_t *shape, int ndim,
+                                        enum mx_dtype dtype, mx_array *key); /* ndim 0: the shape of mean's and cov's batches */
 mx_array *mx_random_permutation_arange(mx_build *b, int64_t n, mx_array *key);
 mx_array *mx_random_permutation(mx_build *b, mx_array *x, int axis, mx_array *key);
 

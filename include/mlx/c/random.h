@@ -24,6 +24,9 @@ MLX_API int mlx_random_gumbel(mlx_array *res, const int *shape, size_t shape_num
 MLX_API int mlx_random_key(mlx_array *res, uint64_t seed);
 MLX_API int mlx_random_laplace(mlx_array *res, const int *shape, size_t shape_num, mlx_dtype dtype, float loc,
     float scale, const mlx_array key, const mlx_stream s);
+/* mean (..., n), cov (..., n, n), positive semidefinite; res: shape + (n,), no shape: that of the batches. */
+MLX_API int mlx_random_multivariate_normal(mlx_array *res, const mlx_array mean, const mlx_array cov, const int *shape,
+    size_t shape_num, mlx_dtype dtype, const mlx_array key, const mlx_stream s);
 MLX_API int mlx_random_normal_broadcast(mlx_array *res, const int *shape, size_t shape_num, mlx_dtype dtype,
     const mlx_array loc, const mlx_array scale, const mlx_array key, const mlx_stream s);
 MLX_API int mlx_random_normal(mlx_array *res, const int *shape, size_t shape_num, mlx_dtype dtype, float loc,

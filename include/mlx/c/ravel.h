@@ -83,6 +83,11 @@ MLX_API int mlx_ravel_gather(mlx_array *res, const mlx_array a, const mlx_vector
  * 0 ends it (room for 4 integers an operand suffices). A step's operands leave the list, its result is appended.
  * report: what einsum_path says of the work. */
 MLX_API int mlx_ravel_einsum_path(int *path, mlx_string *report, const char *subscripts, const mlx_vector_array operands);
+/* Linear algebra that mlx-c lacks: of square matrices; slogdet gives the sign (or phase) and the logarithm of the size. */
+MLX_API int mlx_ravel_det(mlx_array *res, const mlx_array a, const mlx_stream s);
+MLX_API int mlx_ravel_slogdet(mlx_array *res_0, mlx_array *res_1, const mlx_array a, const mlx_stream s);
+/* Names a folder of Python packages, for libraries that are opened when first needed (OpenBLAS). */
+MLX_API int mlx_ravel_add_library_folder(const char *path);
 
 /* rows (n, …) put where the mask, of a's leading dimensions, holds; n at least as many as those. */
 MLX_API int mlx_ravel_masked_scatter_rows(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_array rows,

@@ -1,0 +1,336 @@
+/* linalg.c: the walk over a batch, and the kernels on Cholesky and LU factorizations.
+ * Invariant: LAPACK sees contiguous columns. Where transposing the question transposes the answer (inverses, determinants,
+ * Cholesky), rows are handed over as the columns of the transpose, and nothing moves. */
+#include "backend/cpu/linalg.h"
+
+#include "backend/cpu/copy.h"
+#include "backend/cpu/gemm.h"
+#include "backend/cpu/kernels.h"
+#include "backend/cpu/pool.h"
+#include "core/error.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the walk ---- */
+
+int cpu_linalg_begin(struct cpu_linalg *l, const char *op, struct mx_tensor *const *in, int nin, struct mx_tensor *const *out) {
+  memset(l, 0, sizeof *l);
+  l->op = op;
+  l->out = out;
+  l->batch = 1;
+  int64_t sizes[3] = {0};
+  for (int i = 0; i < nin; i++) {
+    const struct mx_tensor *t = l->in[i] = in[i];
+    sizes[0] = i ? sizes[0] : t->shape[t->ndim - 2];
+    sizes[1 + i] = t->shape[t->ndim - 1];
+  }
+  for (int d = 0; d < in[0]->ndim - 2; d++) l->batch *= in[0]->shape[d];
+  for (int i = 0; i < 3; i++)
+    if (sizes[i] > INT32_MAX)
+      return mx_fail(MX_EVALUE, "[%s] A dimension of %lld does not fit the 32-bit integers of LAPACK.", op, (long long)sizes[i]);
+  l->m = (int)sizes[0], l->n = (int)sizes[1];
+  l->k = nin > 1 ? (int)sizes[2] : l->m < l->n ? l->m : l->n;
+  l->lapack = cpu_lapack(op, in[0]->dtype);
+  return l->lapack ? MX_OK : (int)mx_error_class();
+}
+
+static void note_failure(struct cpu_linalg *l, int64_t at, int info) {
+  uint64_t mine = (uint64_t)(at + 1) << 32 | (uint32_t)info, old = atomic_load(&l->failed);
+  while ((!old || mine >> 32 < old >> 32) && !atomic_compare_exchange_weak(&l->failed, &old, mine)) continue;
+}
+
+static void walk(void *ctx, int64_t begin, int64_t end) {
+  struct cpu_linalg *l = ctx;
+  struct cpu_scratch scratch;
+  if (cpu_scratch_take(&scratch, l->room + 64)) {
+    atomic_store(&l->no_memory, true);
+    return;
+  }
+  char *room = (char *)(((uintptr_t)scratch.data + 63) & ~(uintptr_t)63);
+  for (int64_t i = begin; i < end; i++) {
+    int info = l->one(l, i, room);
+    if (info) note_failure(l, i, info);
+  }
+  cpu_scratch_give(&scratch);
+}
+
+int cpu_linalg_run(struct cpu_linalg *l) {
+  enum { GRAIN = 1 << 17 };
+  cpu_parallel_for(l->batch, l->work < GRAIN ? (int64_t)(GRAIN / (l->work + 100)) + 1 : 1, walk, l);
+  if (atomic_load(&l->no_memory))
+    return mx_fail(MX_EMEMORY, "[%s] Out of memory for a workspace of %lld bytes.", l->op, (long long)l->room);
+  uint64_t failed = atomic_load(&l->failed);
+  if (!failed) return MX_OK;
+  int info = (int)(uint32_t)failed;
+  char which[64] = "";
+  if (l->batch > 1) snprintf(which, sizeof which, ", matrix %llu of the batch", (unsigned long long)(failed >> 32) - 1);
+  if (info == CPU_LINALG_NOT_FINITE)
+    return mx_fail(MX_EVALUE, "[%s] The input has NaN or infinite elements%s.", l->op, which);
+  return mx_fail(MX_ERUNTIME, "[%s] %s (LAPACK %s: info %d%s).", l->op, info > 0 ? l->reason : "LAPACK refused an argument", l->routine,
+                 info, which);
+}
+
+int cpu_linalg_size(const struct cpu_lapack *lapack, const void *first) {
+  double size = 0;
+  float single;
+  if (lapack->real_size == 8) memcpy(&size, first, sizeof size);
+  else memcpy(&single, first, sizeof single), size = (double)single * (1 + 0x1p-22);
+  return size < 1 ? 1 : size < INT32_MAX ? (int)ceil(size) : INT32_MAX;
+}
+
+int cpu_linalg_fits(const struct cpu_linalg *l, double elements) {
+  if (elements < INT32_MAX) return MX_OK;
+  return mx_fail(MX_EVALUE, "[%s] A matrix of %d x %d needs a workspace that does not fit the 32-bit integers of LAPACK.", l->op, l->m, l->n);
+}
+
+/* ---- layouts ---- */
+
+/* dst[i * cols + j] = the element at row i and column j of a strided matrix. */
+static void gather(size_t size, int64_t rows, int64_t cols, const char *src, int64_t row, int64_t col, char *dst) {
+  if (col == 1) {
+    for (int64_t i = 0; i < rows; i++) memcpy(dst + (size_t)(i * cols) * size, src + i * row * (int64_t)size, (size_t)cols * size);
+  } else if (row == 1) {
+    cpu_turn(size, rows, cols, dst, cols, src, col);
+  } else if (size == 4) {
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t j = 0; j < cols; j++) ((uint32_t *)dst)[i * cols + j] = ((const uint32_t *)src)[i * row + j * col];
+  } else {
+    for (int64_t i = 0; i < rows; i++)
+      for (int64_t j = 0; j < cols; j++) ((uint64_t *)dst)[i * cols + j] = ((const uint64_t *)src)[i * row + j * col];
+  }
+}
+
+void cpu_linalg_load(const struct mx_tensor *t, int64_t at, bool columns, void *dst) {
+  int r = t->ndim - 2, c = t->ndim - 1;
+  size_t size = mx_dtype_size(t->dtype);
+  const char *src = (const char *)t->data + cpu_offset(r, t->shape, t->strides, at) * (int64_t)size;
+  if (columns) gather(size, t->shape[c], t->shape[r], src, t->strides[c], t->strides[r], dst);
+  else gather(size, t->shape[r], t->shape[c], src, t->strides[r], t->strides[c], dst);
+}
+
+void cpu_linalg_store(size_t size, int64_t rows, int64_t cols, const void *src, int64_t ld, void *dst) {
+  cpu_turn(size, rows, cols, dst, cols, src, ld);
+}
+
+/* CMPLX, which not every compiler has: no product with an infinity on the way. */
+static double complex complex_of(double re, double im) {
+  double parts[2] = {re, im};
+  double complex z;
+  memcpy(&z, parts, sizeof z);
+  return z;
+}
+double complex cpu_linalg_get(enum mx_dtype d, const void *p, int64_t i) {
+  if (d == MX_FLOAT32) return ((const float *)p)[i];
+  return d == MX_FLOAT64 ? ((const double *)p)[i] : ((const float complex *)p)[i];
+}
+void cpu_linalg_put(enum mx_dtype d, void *p, int64_t i, double complex x) {
+  if (d == MX_FLOAT32) ((float *)p)[i] = (float)creal(x);
+  else if (d == MX_FLOAT64) ((double *)p)[i] = creal(x);
+  else ((float complex *)p)[i] = (float complex)x;
+}
+/* Any NaN or infinity makes the sum of x - x a NaN. */
+bool cpu_linalg_finite(enum mx_dtype d, const void *p, int64_t n) {
+  double sum = 0;
+  if (d == MX_FLOAT64)
+    for (int64_t i = 0; i < n; i++) sum += ((const double *)p)[i] - ((const double *)p)[i];
+  else
+    for (int64_t i = 0; i < n * (d == MX_COMPLEX64 ? 2 : 1); i++) sum += (double)(((const float *)p)[i] - ((const float *)p)[i]);
+  return sum == 0;
+}
+
+double complex cpu_linalg_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent) {
+  double complex product = 1;
+  *exponent = 0;
+  for (int i = 0; i < n; i++) {
+    double complex x = cpu_linalg_get(d, lu, (int64_t)i * (n + 1));
+    product = d == MX_COMPLEX64 ? product * x : creal(product) * creal(x);
+    if (pivots[i] != i + 1) product = -product;
+    double size = fmax(fabs(creal(product)), fabs(cimag(product)));
+    if (!isfinite(size) || size == 0) continue;
+    int e;
+    frexp(size, &e);
+    product = cpu_linalg_scaled(product, -e);
+    *exponent += e;
+  }
+  return product;
+}
+double complex cpu_linalg_scaled(double complex x, int64_t exponent) {
+  int e = exponent > 5000 ? 5000 : exponent < -5000 ? -5000 : (int)exponent;
+  return complex_of(ldexp(creal(x), e), ldexp(cimag(x), e));
+}
+
+/* Zeros above the diagonal (of rows), or below it. */
+static void clear_triangle(size_t size, int64_t n, char *rows, bool above) {
+  for (int64_t i = 0; i < n; i++) {
+    char *row = rows + (size_t)(i * n) * size;
+    if (above) memset(row + (size_t)(i + 1) * size, 0, (size_t)(n - 1 - i) * size);
+    else memset(row, 0, (size_t)i * size);
+  }
+}
+
+/* ---- Cholesky: A = L Lᴴ. The rows of A are the columns of Aᵀ = Uᴴ U, and the columns of U are the rows of L = Uᵀ. ---- */
+
+static int one_cholesky(const struct cpu_linalg *l, int64_t at, char *room) {
+  (void)room;
+  char *out = cpu_linalg_at(l->out[0], at, (int64_t)l->n * l->n);
+  int info = 0;
+  cpu_linalg_load(l->in[0], at, false, out);
+  l->lapack->potrf("U", &l->n, out, &l->n, &info, 1);
+  for (int i = 0; i < l->n && !info; i++) /* not every version sees a NaN */
+    if (isnan(creal(cpu_linalg_get(l->lapack->dtype, out, (int64_t)i * (l->n + 1))))) info = i + 1;
+  clear_triangle(l->lapack->size, l->n, out, true);
+  return info;
+}
+int cpu_cholesky(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  struct cpu_linalg l;
+  (void)c;
+  if (out[0]->size == 0) return MX_OK;
+  int status = cpu_linalg_begin(&l, "cholesky", in, 1, out);
+  if (status) return status;
+  l.routine = "potrf", l.reason = "The matrix is not positive definite";
+  l.one = one_cholesky;
+  l.work = pow(l.n, 3) / 3;
+  return cpu_linalg_run(&l);
+}
+
+/* ---- inverses: in place, of the transpose ---- */
+
+static int one_inverse(const struct cpu_linalg *l, int64_t at, char *room) {
+  char *out = cpu_linalg_at(l->out[0], at, (int64_t)l->n * l->n);
+  int info = 0, *pivots = cpu_linalg_take(&room, (int64_t)l->n * (int64_t)sizeof(int));
+  cpu_linalg_load(l->in[0], at, false, out);
+  if (l->mode != MX_MATRIX_GENERAL) {
+    bool lower = l->mode == MX_MATRIX_LOWER;
+    clear_triangle(l->lapack->size, l->n, out, lower);
+    l->lapack->trtri(lower ? "U" : "L", "N", &l->n, out, &l->n, &info, 1, 1);
+    return info;
+  }
+  l->lapack->getrf(&l->n, &l->n, out, &l->n, pivots, &info);
+  if (!info) l->lapack->getri(&l->n, out, &l->n, pivots, room, &l->lwork, &info);
+  return info;
+}
+int cpu_inverse(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  struct cpu_linalg l;
+  int mode = ((const struct mx_matrix_params *)c->p.head)->kind, info;
+  if (out[0]->size == 0) return MX_OK;
+  int status = cpu_linalg_begin(&l, mode == MX_MATRIX_GENERAL ? "inv" : "tri_inv", in, 1, out);
+  if (status) return status;
+  l.mode = mode;
+  l.routine = mode == MX_MATRIX_GENERAL ? "getrf" : "trtri", l.reason = "The matrix is singular";
+  l.one = one_inverse;
+  l.work = 2 * pow(l.n, 3);
+  if (mode == MX_MATRIX_GENERAL) {
+    double first[2];
+    l.lapack->getri(&l.n, out[0]->data, &l.n, (int[1]){1}, first, &(int){-1}, &info);
+    l.lwork = cpu_linalg_size(l.lapack, first);
+    l.room = CPU_LINALG_ROOM((int64_t)l.n * (int64_t)sizeof(int)) + (int64_t)l.lwork * (int64_t)l.lapack->size;
+  }
+  return cpu_linalg_run(&l);
+}
+
+/* ---- solve: the transpose is factored, the transposed system solved ---- */
+
+static int one_solve(const struct cpu_linalg *l, int64_t at, char *room) {
+  const struct cpu_lapack *f = l->lapack;
+  int64_t n = l->n, k = l->k, size = (int64_t)f->size;
+  int info = 0, *pivots = cpu_linalg_take(&room, n * (int64_t)sizeof(int));
+  char *a = cpu_linalg_take(&room, n * n * size), *out = cpu_linalg_at(l->out[0], at, n * k), *b = k == 1 ? out : room;
+  cpu_linalg_load(l->in[0], at, false, a);
+  cpu_linalg_load(l->in[1], at, true, b);
+  if (l->mode == MX_MATRIX_GENERAL) {
+    f->getrf(&l->n, &l->n, a, &l->n, pivots, &info);
+    if (!info) f->getrs("T", &l->n, &l->k, a, &l->n, pivots, b, &l->n, &info, 1);
+  } else {
+    f->trtrs(l->mode == MX_MATRIX_LOWER ? "U" : "L", "T", "N", &l->n, &l->k, a, &l->n, b, &l->n, &info, 1, 1, 1);
+  }
+  if (b != out) cpu_linalg_store(f->size, n, k, b, n, out);
+  return info;
+}
+int cpu_solve(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  struct cpu_linalg l;
+  int mode = ((const struct mx_matrix_params *)c->p.head)->kind;
+  if (out[0]->size == 0) return MX_OK;
+  int status = cpu_linalg_begin(&l, mode == MX_MATRIX_GENERAL ? "solve" : "solve_triangular", in, 2, out);
+  if (status) return status;
+  l.mode = mode;
+  l.routine = mode == MX_MATRIX_GENERAL ? "getrf" : "trtrs", l.reason = "The matrix is singular";
+  l.one = one_solve;
+  int64_t n = l.n, k = l.k, size = (int64_t)l.lapack->size;
+  l.room = CPU_LINALG_ROOM(n * (int64_t)sizeof(int)) + CPU_LINALG_ROOM(n * n * size) + n * k * size;
+  l.work = pow(l.n, 3) * 2 / 3 + 2 * pow(l.n, 2) * l.k;
+  return cpu_linalg_run(&l);
+}
+
+/* ---- LU: out[0] both factors, out[1] the pivots, out[2] the permutation p with A = L[p, :] U ---- */
+
+static int one_lu(const struct cpu_linalg *l, int64_t at, char *room) {
+  int64_t m = l->m, n = l->n, k = l->k;
+  int info = 0, *pivots = cpu_linalg_take(&room, k * (int64_t)sizeof(int)), *rows = cpu_linalg_take(&room, m * (int64_t)sizeof(int));
+  cpu_linalg_load(l->in[0], at, true, room);
+  for (int i = 0; i < l->m; i++) rows[i] = i;
+  if (k) l->lapack->getrf(&l->m, &l->n, room, &l->m, pivots, &info);
+  uint32_t *swaps = (uint32_t *)(void *)cpu_linalg_at(l->out[1], at, k), *p = (uint32_t *)(void *)cpu_linalg_at(l->out[2], at, m);
+  for (int i = 0; i < l->k; i++) {
+    int with = pivots[i] - 1, row = rows[i];
+    swaps[i] = (uint32_t)with;
+    rows[i] = rows[with], rows[with] = row;
+  }
+  for (int i = 0; i < l->m; i++) p[rows[i]] = (uint32_t)i;
+  cpu_linalg_store(l->lapack->size, m, n, room, m, cpu_linalg_at(l->out[0], at, m * n));
+  return info < 0 ? info : 0; /* a zero on the diagonal of U is a fine factorization */
+}
+int cpu_lu(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  struct cpu_linalg l;
+  (void)c;
+  int status = cpu_linalg_begin(&l, "lu", in, 1, out);
+  if (status) return status;
+  l.routine = "getrf", l.reason = "";
+  l.one = one_lu;
+  l.room = CPU_LINALG_ROOM((int64_t)l.k * 4) + CPU_LINALG_ROOM((int64_t)l.m * 4) + (int64_t)l.m * l.n * (int64_t)l.lapack->size;
+  l.work = (double)l.m * l.n * l.k;
+  return cpu_linalg_run(&l);
+}
+
+/* ---- determinants: of the transpose, the product of U's diagonal ---- */
+
+static double complex factored(const struct cpu_linalg *l, int64_t at, char *room, int64_t *exponent) {
+  int info = 0, *pivots = cpu_linalg_take(&room, (int64_t)l->n * (int64_t)sizeof(int));
+  cpu_linalg_load(l->in[0], at, false, room);
+  if (l->n) l->lapack->getrf(&l->n, &l->n, room, &l->n, pivots, &info);
+  return cpu_linalg_product(l->lapack->dtype, room, l->n, pivots, exponent);
+}
+static int one_det(const struct cpu_linalg *l, int64_t at, char *room) {
+  int64_t exponent;
+  double complex d = factored(l, at, room, &exponent);
+  cpu_linalg_put(l->lapack->dtype, l->out[0]->data, at, cpu_linalg_scaled(d, exponent));
+  return 0;
+}
+static int one_slogdet(const struct cpu_linalg *l, int64_t at, char *room) {
+  int64_t exponent;
+  enum mx_dtype d = l->lapack->dtype;
+  double complex det = factored(l, at, room, &exponent);
+  double size = d == MX_COMPLEX64 ? cabs(det) : fabs(creal(det));
+  cpu_linalg_put(d, l->out[0]->data, at, size == 0 ? 0 : det / size);
+  cpu_linalg_put(l->out[1]->dtype, l->out[1]->data, at, log(size) + (double)exponent * 0.69314718055994531);
+  return 0;
+}
+static int determinants(const char *op, struct mx_tensor *const *in, struct mx_tensor *const *out,
+                        int (*one)(const struct cpu_linalg *, int64_t, char *)) {
+  struct cpu_linalg l;
+  int status = cpu_linalg_begin(&l, op, in, 1, out);
+  if (status) return status;
+  l.one = one;
+  l.room = CPU_LINALG_ROOM((int64_t)l.n * (int64_t)sizeof(int)) + (int64_t)l.n * l.n * (int64_t)l.lapack->size;
+  l.work = pow(l.n, 3) * 2 / 3;
+  return cpu_linalg_run(&l);
+}
+int cpu_det(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  (void)c;
+  return determinants("det", in, out, one_det);
+}
+int cpu_slogdet(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  (void)c;
+  return determinants("slogdet", in, out, one_slogdet);
+}
