@@ -53,6 +53,8 @@ def keys(draw, shape, masks=True):
             mask = np.zeros(shape[d:d + m], bool)
             if mask.size:  # as many as the other arrays hold, so that they broadcast
                 mask.reshape(-1)[rng.permutation(mask.size)[: draw(st.sampled_from([1, count]))]] = True
+            elif ellipsis < 0:  # may stand for other dimensions than these: NumPy lets an empty mask pass for any
+                continue
             parts.append(bool(mask) if m == 0 and draw(st.booleans()) else mask)
             d += m
             continue
