@@ -13,12 +13,16 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Files whose arrays are lazy hold a descriptor each: beyond this many, files are read at once and closed. */
-enum { LAZY_FILES = 128 };
+/* Files whose arrays are lazy hold a descriptor each: once they are half of what the process may have, files are read at once. */
 static _Atomic int open_files;
+static bool may_hold_another(void) {
+  struct rlimit most;
+  return getrlimit(RLIMIT_NOFILE, &most) || (rlim_t)atomic_load(&open_files) < most.rlim_cur / 2;
+}
 
 struct file {
   struct mx_reader r;
@@ -69,7 +73,8 @@ int mx_source_open(struct mx_source *s, const char *path, struct mx_stream *stre
     void *map = mmap(NULL, (size_t)f->size, PROT_READ, MAP_SHARED, fd, 0);
     if (map != MAP_FAILED) f->r.map = map;
   }
-  bool lazy = atomic_fetch_add(&open_files, 1) < LAZY_FILES;
+  bool lazy = may_hold_another();
+  atomic_fetch_add(&open_files, 1);
   *s = (struct mx_source){.read = source_read, .size = f->size, .label = f->path, .stream = stream, .ctx = f};
   if (lazy || f->r.map) s->file = &f->r;
   return MX_OK;

@@ -22,7 +22,7 @@ struct mx_source {
   struct mx_stream *stream; /* lazy arrays load on it; NULL: the default */
   void *ctx;
 };
-/* A regular file. While few files are open its larger arrays are lazy; MLX_MMAP=1 in the environment maps it. */
+/* A regular file. While descriptors are left its larger arrays are lazy; MLX_MMAP=1 in the environment maps it. */
 int mx_source_open(struct mx_source *s, const char *path, struct mx_stream *stream);
 void mx_source_close(struct mx_source *s); /* of a file */
 /* n bytes at offset; an error that names the source when it is shorter. */
