@@ -187,10 +187,18 @@ static int random_shape(PyObject *o, int *shape, int *n) {
   mlx_array_free(made);                                                                                       \
   return r
 
+static int take_seed(PyObject *o, uint64_t *seed) {
+  PyObject *index = PyNumber_Index(o); /* NumPy's integers too */
+  *seed = index ? PyLong_AsUnsignedLongLong(index) : 0;
+  Py_XDECREF(index);
+  if (!PyErr_Occurred()) return 0;
+  if (PyErr_ExceptionMatches(PyExc_OverflowError)) PyErr_Format(PyExc_ValueError, "A seed is an integer in [0, 2**64), not %R.", o);
+  return -1;
+}
 static PyObject *do_seed(const struct function *f, PyObject **v) {
   (void)f;
-  uint64_t seed = PyLong_AsUnsignedLongLongMask(v[0]);
-  if (PyErr_Occurred()) return NULL;
+  uint64_t seed;
+  if (take_seed(v[0], &seed)) return NULL;
   mlx_array h = mlx_array_new();
   int status = mlx_random_key(&h, seed);
   PyObject *key = array_result(status, h);
@@ -199,8 +207,8 @@ static PyObject *do_seed(const struct function *f, PyObject **v) {
 }
 static PyObject *do_key(const struct function *f, PyObject **v) {
   (void)f;
-  uint64_t seed = PyLong_AsUnsignedLongLongMask(v[0]);
-  if (PyErr_Occurred()) return NULL;
+  uint64_t seed;
+  if (take_seed(v[0], &seed)) return NULL;
   mlx_array h = mlx_array_new();
   int status = mlx_random_key(&h, seed);
   return array_result(status, h);
@@ -223,13 +231,15 @@ static int take_bounds(PyObject *lo, PyObject *hi, double lo_default, double hi_
   if (given(hi) ? take_arg(hi, NULL, b) : (b->h = b->made = mlx_array_new_float((float)hi_default), 0)) return drop_arg(a), -1;
   return 0;
 }
-/* The shape of a draw with bounds, where none is given: what the bounds broadcast to. */
+/* The shape of a draw with parameters, where none is given: what they broadcast to. Where they do not, the library says so. */
 static void shape_of_bounds(PyObject *o, const struct arg *a, const struct arg *b, int *shape, int *n) {
-  if (given(o) && *n) return;
-  const struct arg *w = mlx_array_ndim(a->h) >= mlx_array_ndim(b->h) ? a : b;
   if (given(o)) return;
-  *n = (int)mlx_array_ndim(w->h);
-  for (int i = 0; i < *n; i++) shape[i] = (int)mlx_ravel_array_shape(w->h)[i];
+  int na = a->h.ctx ? (int)mlx_array_ndim(a->h) : 0, nb = b->h.ctx ? (int)mlx_array_ndim(b->h) : 0;
+  *n = na > nb ? na : nb;
+  for (int i = 0; i < *n; i++) {
+    int64_t p = i < *n - na ? 1 : mlx_ravel_array_shape(a->h)[i - *n + na], q = i < *n - nb ? 1 : mlx_ravel_array_shape(b->h)[i - *n + nb];
+    shape[i] = (int)(p == 1 ? q : p);
+  }
 }
 static PyObject *do_uniform(const struct function *f, PyObject **v) { /* low, high, shape, dtype, key, stream */
   struct arg lo, hi;
@@ -269,8 +279,10 @@ static PyObject *do_randint(const struct function *f, PyObject **v) { /* low, hi
 static PyObject *do_normal(const struct function *f, PyObject **v) { /* shape, dtype, loc, scale, key, stream */
   struct arg loc = {mlx_array_new(), mlx_array_new()}, scale = loc;
   DRAW(0, 1, 4, 5);
-  if (!(given(v[2]) && take_arg(v[2], NULL, &loc)) && !(given(v[3]) && take_arg(v[3], NULL, &scale)))
+  if (!(given(v[2]) && take_arg(v[2], NULL, &loc)) && !(given(v[3]) && take_arg(v[3], NULL, &scale))) {
+    shape_of_bounds(v[0], &loc, &scale, shape, &n);
     r = RESULT(mlx_random_normal_broadcast(&out, shape, (size_t)n, d, loc.h, scale.h, key, s));
+  }
   drop_arg(&loc);
   drop_arg(&scale);
   DRAWN;

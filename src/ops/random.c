@@ -189,6 +189,10 @@ mx_array *mx_random_normal(mx_build *b, const int64_t *shape, int ndim, enum mx_
   return loc ? mx_add(b, x, mx_astype(b, loc, dtype)) : x;
 }
 
+/* erf rounded once: the difference of two of them cancels, so an error of an ulp would show. */
+static mx_array *probability(mx_build *b, mx_array *x) {
+  return x ? mx_astype(b, mx_erf(b, mx_astype(b, x, MX_FLOAT64)), x->t.dtype) : NULL;
+}
 /* Normal, given that it lies in [lower, upper]: the quantile of a uniform number between the two probabilities. */
 mx_array *mx_random_truncated_normal(mx_build *b, mx_array *lower, mx_array *upper, const int64_t *shape, int ndim,
                                      enum mx_dtype dtype, mx_array *key) {
@@ -196,17 +200,19 @@ mx_array *mx_random_truncated_normal(mx_build *b, mx_array *lower, mx_array *upp
     return mx_build_fail(b, MX_EVALUE, "[trunc_normal] Can only generate with real floating point type, not %s.", mx_dtype_name(dtype));
   mx_array *root2 = mx_scalar(b, 1.4142135623730951, dtype);
   lower = mx_astype(b, lower, dtype), upper = mx_astype(b, upper, dtype);
-  mx_array *from = mx_erf(b, mx_divide(b, lower, root2)), *to = mx_erf(b, mx_divide(b, upper, root2));
-  mx_array *u = mx_random_uniform(b, from, to, shape, ndim, dtype, key);
-  return mx_minimum(b, mx_maximum(b, mx_multiply(b, root2, mx_erfinv(b, u)), lower), upper);
+  mx_array *u = mx_random_uniform(b, probability(b, mx_divide(b, lower, root2)), probability(b, mx_divide(b, upper, root2)), shape, ndim,
+                                  dtype, key);
+  return mx_maximum(b, mx_minimum(b, mx_multiply(b, root2, mx_erfinv(b, u)), upper), lower);
 }
 
 mx_array *mx_random_randint(mx_build *b, mx_array *low, mx_array *high, const int64_t *shape, int ndim, enum mx_dtype dtype,
                             mx_array *key) {
   if (mx_dtype_is_inexact(dtype))
     return mx_build_fail(b, MX_EVALUE, "[randint] randint only accepts integer dtypes and bool, not %s.", mx_dtype_name(dtype));
-  mx_array *u = mx_random_uniform(b, low, high, shape, ndim, MX_FLOAT32, key);
-  return mx_astype(b, mx_floor(b, mx_maximum(b, u, mx_astype(b, low, MX_FLOAT32))), dtype);
+  mx_array *x = mx_astype(b, mx_floor(b, mx_random_uniform(b, low, high, shape, ndim, MX_FLOAT32, key)), dtype);
+  /* The product in float32 may round up to high; where bounds are not whole numbers they are truncated here, as MLX does. */
+  if (dtype != MX_BOOL) x = mx_minimum(b, x, mx_subtract(b, mx_astype(b, high, dtype), mx_scalar(b, 1, dtype)));
+  return mx_maximum(b, x, mx_astype(b, low, dtype));
 }
 
 mx_array *mx_random_bernoulli(mx_build *b, mx_array *p, const int64_t *shape, int ndim, mx_array *key) {
@@ -278,7 +284,7 @@ mx_array *mx_random_categorical(mx_build *b, mx_array *logits, int axis, const i
     drawn[ndim + 1] = samples;
     logits = mx_expand_dims(b, logits, (int[]){-1}, 1);
   }
-  if (classes > 0 && logits && logits->t.size == classes) {
+  if (classes > 0 && logits && logits->t.size == classes && ndim + (samples >= 0) > 0) {
     for (int i = 0; i < ndim; i++) rows[i] = shape[i];
     if (samples >= 0) rows[ndim] = samples;
     return categorical_row(b, logits, rows, ndim + (samples >= 0), key);
@@ -391,7 +397,9 @@ MX_PUBLIC(random_laplace, mx_random_laplace(b, SHAPE_GIVEN, mx_public_dtype(b, d
           mlx_dtype dtype, float loc, float scale, const mlx_array key)
 MX_PUBLIC(random_categorical_shape, mx_random_categorical(b, logits.ctx, axis, SHAPE_GIVEN, -1, key.ctx), const mlx_array logits, int axis,
           SHAPE, const mlx_array key)
-MX_PUBLIC(random_categorical_num_samples, mx_random_categorical(b, logits.ctx, axis, NULL, 0, num_samples, key.ctx),
+MX_PUBLIC(random_categorical_num_samples,
+          num_samples < 0 ? mx_build_fail(b, MX_EVALUE, "[categorical] num_samples must not be negative, but is %d.", num_samples)
+                          : mx_random_categorical(b, logits.ctx, axis, NULL, 0, num_samples, key.ctx),
           const mlx_array logits, int axis, int num_samples, const mlx_array key)
 MX_PUBLIC(random_categorical, mx_random_categorical(b, logits.ctx, axis, NULL, 0, -1, key.ctx), const mlx_array logits, int axis,
           const mlx_array key)
