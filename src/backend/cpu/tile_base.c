@@ -5,5 +5,6 @@
 #define TABLE cpu_tile_base
 #define ISA "base"
 #define FMA(a, b, c) ((a) * (b) + (c))
+#define DFMA(a, b, c) ((a) * (b) + (c))
 #define SCALAR_MATH
 #include "backend/cpu/simd/kernels.inc"

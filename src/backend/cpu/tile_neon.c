@@ -7,6 +7,7 @@
 #define TABLE cpu_tile_neon
 #define ISA "neon"
 #define FMA(a, b, c) ((vf)vfmaq_f32((float32x4_t)(c), (float32x4_t)(a), (float32x4_t)(b)))
+#define DFMA(a, b, c) ((vd)vfmaq_f64((float64x2_t)(c), (float64x2_t)(a), (float64x2_t)(b)))
 #define SQRT(x) ((vf)vsqrtq_f32((float32x4_t)(x)))
 #define SQRT_WIDE(x) ((vd)vsqrtq_f64((float64x2_t)(x)))
 #define LOAD_F16(p) ((vf)vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))))
