@@ -14,6 +14,7 @@ import types
 from pathlib import Path
 
 HEAD = '''"""Made from the docstrings of mlx.core: not to be edited."""
+import builtins
 import os
 import types
 from typing import IO, Any, Callable, ClassVar, Iterator, Literal, Protocol, Sequence, TypeVar, Union, final, overload
@@ -24,7 +25,7 @@ from typing_extensions import ParamSpec, TypeAlias
 '''
 CORE = '''_P = ParamSpec("_P")
 _R = TypeVar("_R")
-scalar: TypeAlias = Union[int, float, bool, complex]
+scalar: TypeAlias = Union[int, float, builtins.bool, complex]
 list_or_scalar: TypeAlias = Union[scalar, list["list_or_scalar"]]
 
 class DLPackCompatible(Protocol):
@@ -90,8 +91,14 @@ def heads(name, doc):
         match = re.match(rf"{re.escape(name)}(\(.*)$", line)
         if not match:
             break
-        found.append(re.sub(r"\b([PR])\b", r"_\1", match.group(1).rstrip()))
+        found.append(plain(match.group(1).rstrip()))
     return found
+
+
+def plain(text):
+    """Types as the stub must spell them: mx.bool stands in the way of Python's, P and R are private."""
+    text = re.sub(r"\b([PR])\b", r"_\1", text)
+    return re.sub(r"(?<![\w.'\"])bool(?![\w'\"])", "builtins.bool", text)
 
 
 def check_types(owner, head):
@@ -151,7 +158,7 @@ def klass(cls):
             values.append(f"    {key}: ClassVar[{name}]\n")
         elif type(value).__name__ == "function":
             methods.append(function(key, value.__doc__, name, "    "))
-        elif key.startswith("__") and callable(value) and (head := slot(cls, key)):
+        elif key.startswith("__") and callable(value) and (head := plain(slot(cls, key) or "")):
             head, _, remark = head.partition(":  #")
             methods.append(f"    def {key}{head}: ...{'  #' + remark if remark else ''}\n")
         elif key == "__array_priority__":

@@ -14,6 +14,7 @@ typedef struct {
   int n, positional_only, positional; /* parameters; how many by position alone; how many by position at all */
   int rest;                           /* index of *args, or -1 */
   int kwargs;                         /* index of **kwargs, or -1 */
+  int stream;                         /* index of the parameter `stream`, or -1 */
   unsigned required;                  /* bit i: parameter i has no default */
   PyObject *names[MAX_PARAMS];
 } Function;
@@ -23,7 +24,7 @@ static int read_signature(Function *fn) {
   const char *s = strchr(fn->f->signature, '(') + 1;
   int depth = 0;
   bool keyword_only = false;
-  fn->rest = fn->kwargs = -1;
+  fn->rest = fn->kwargs = fn->stream = -1;
   while (*s && *s != ')') {
     const char *begin = s, *colon = NULL, *equals = NULL;
     for (; *s && !(depth == 0 && (*s == ',' || *s == ')')); s++) {
@@ -43,6 +44,7 @@ static int read_signature(Function *fn) {
       while (*begin == '*') stars++, begin++;
       if (stars == 1) fn->rest = fn->n, keyword_only = true;
       if (stars == 2) fn->kwargs = fn->n;
+      if (end - begin == 6 && !strncmp(begin, "stream", 6)) fn->stream = fn->n;
       if (!stars && !equals) fn->required |= 1u << fn->n;
       if (!stars && !keyword_only) fn->positional = fn->n + 1;
       if (!(fn->names[fn->n] = PyUnicode_FromStringAndSize(begin, end - begin))) return -1;
@@ -72,6 +74,7 @@ static int take_keywords(const Function *fn, PyObject *const *args, PyObject *kw
   for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(kwnames); k++) {
     PyObject *name = PyTuple_GET_ITEM(kwnames, k);
     int i = find_name(fn, name);
+    if (i < 0 && fn->stream >= 0 && !PyUnicode_CompareWithASCIIString(name, "device")) i = fn->stream; /* the array API standard's word */
     if (i >= 0 && i != fn->rest && i != fn->kwargs) {
       if (v[i]) {
         PyErr_Format(PyExc_TypeError, "%s() got two values for argument '%U'", fn->f->name, name);

@@ -125,6 +125,7 @@ int transforms_init(PyObject *module);
 int random_init(PyObject *module);
 int options_init(PyObject *module);
 int custom_init(PyObject *module);
+int standard_init(PyObject *module);
 PyObject *array_binary(PyObject *a, PyObject *b, int (*f)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream), PyObject *stream);
 /* Tables of rows, one a line. */
 extern const struct function array_methods[];

@@ -6,7 +6,7 @@
 
 static bool given(PyObject *o) { return o && o != Py_None; }
 
-static PyObject *do_filled(const struct function *f, PyObject **v) { /* shape, dtype, stream; zeros or ones */
+PyObject *do_filled(const struct function *f, PyObject **v) { /* shape, dtype, stream; zeros or ones */
   int64_t shape[MAX_NDIM];
   int n, status;
   mlx_dtype d = MLX_FLOAT32;
@@ -50,7 +50,7 @@ static PyObject *like(PyObject *a, PyObject *vals, PyObject *dtype, PyObject *st
   drop_arg(&x);
   return r;
 }
-static PyObject *do_filled_like(const struct function *f, PyObject **v) {
+PyObject *do_filled_like(const struct function *f, PyObject **v) {
   PyObject *value = PyFloat_FromDouble(f->impl == F(mlx_ones_like)), *r = value ? like(v[0], value, v[1], v[2]) : NULL;
   Py_XDECREF(value);
   return r;
@@ -120,11 +120,12 @@ static PyObject *do_linspace(const struct function *f, PyObject **v) { /* start,
   if (!end && n > 0) to = from + (to - from) * (n - 1) / n; /* the end point itself is left out */
   return RESULT(mlx_linspace(&out, from, to, n, d, s));
 }
-static PyObject *do_asarray(const struct function *f, PyObject **v) { /* a, dtype, copy */
+static PyObject *do_asarray(const struct function *f, PyObject **v) { /* a, dtype, copy, stream (a device, checked) */
   (void)f;
   mlx_dtype d;
+  mlx_stream s;
   bool has;
-  if (to_dtype(v[1], &d, &has)) return NULL;
+  if (to_dtype(v[1], &d, &has) || to_stream(v[3], &s)) return NULL;
   bool same = Array_Check(v[0]) && (!has || d == mlx_array_dtype(H(v[0])));
   if (same && v[2] != Py_True) return Py_NewRef(v[0]);
   if (v[2] == Py_False) { /* a producer's memory can be used as it is; everything else has to be copied */

@@ -221,8 +221,10 @@ int from_dlpack(PyObject *o, bool copy, mlx_array *h) {
   mlx_array_free(over);
   return bad;
 }
-PyObject *do_from_dlpack(const struct function *f, PyObject **v) { /* x, copy */
+PyObject *do_from_dlpack(const struct function *f, PyObject **v) { /* x, copy, stream (a device, checked) */
   (void)f;
+  mlx_stream s;
+  if (to_stream(v[2], &s)) return NULL;
   mlx_array h = mlx_array_new();
   if (!PyObject_HasAttrString(v[0], "__dlpack__")) return PyErr_Format(PyExc_TypeError, "[from_dlpack] %R has no __dlpack__.", Py_TYPE(v[0]));
   if (from_dlpack(v[0], v[1] != Py_False, &h)) return mlx_array_free(h), NULL;

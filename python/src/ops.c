@@ -52,11 +52,13 @@ PyObject *do_var(const struct function *f, PyObject **v) {
   struct arg a;
   mlx_stream s;
   int axes[MAX_NDIM], n, status, ddof = 0;
-  bool keep, method = is_method(f); /* the method has `correction` before the stream */
-  PyObject *dof = method && v[4] && v[4] != Py_None ? v[4] : v[3];
-  if (to_stream(v[method ? 5 : 4], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || (dof && to_int(dof, &ddof)) ||
-      take_arg(v[0], NULL, &a))
-    return NULL;
+  bool keep;
+  PyObject *dof = v[4] && v[4] != Py_None ? v[4] : v[3]; /* correction, the array API standard's name of it, may be a whole float */
+  PyObject *whole = dof && PyFloat_Check(dof) && PyFloat_AS_DOUBLE(dof) == floor(PyFloat_AS_DOUBLE(dof)) ? PyNumber_Long(dof) : NULL;
+  if (whole) dof = whole;
+  int bad = dof ? to_int(dof, &ddof) : 0;
+  Py_XDECREF(whole);
+  if (bad || to_stream(v[5], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_arg(v[0], NULL, &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = n < 0 ? RESULT(((var_op)f->impl)(&out, a.h, keep, ddof, s))
                       : RESULT(((var_axes_op)f->impl2)(&out, a.h, axes, (size_t)n, keep, ddof, s));
@@ -153,15 +155,17 @@ static PyObject *do_where(const struct function *f, PyObject **v) {
   return r;
 }
 
-static PyObject *do_clip(const struct function *f, PyObject **v) {
+static PyObject *do_clip(const struct function *f, PyObject **v) { /* a, a_min, a_max, min, max, stream */
   (void)f;
   struct arg a, lo = {mlx_array_new(), mlx_array_new()}, hi = lo;
   mlx_stream s;
   int status;
   mlx_array out = mlx_array_new();
-  if (to_stream(v[3], &s) || take_arg(v[0], NULL, &a)) return NULL;
-  bool bad = (v[1] && v[1] != Py_None && take_arg(v[1], v[0], &lo)) || (v[2] && v[2] != Py_None && take_arg(v[2], v[0], &hi));
-  PyObject *r = bad ? NULL : RESULT(mlx_clip(&out, a.h, lo.h, hi.h, s));
+  PyObject *min = v[1] && v[1] != Py_None ? v[1] : v[3], *max = v[2] && v[2] != Py_None ? v[2] : v[4];
+  bool low = min && min != Py_None, high = max && max != Py_None;
+  if (to_stream(v[5], &s) || take_arg(v[0], NULL, &a)) return NULL;
+  bool bad = (low && take_arg(min, v[0], &lo)) || (high && take_arg(max, v[0], &hi));
+  PyObject *r = bad ? NULL : RESULT(low || high ? mlx_clip(&out, a.h, lo.h, hi.h, s) : mlx_array_set(&out, a.h));
   drop_arg(&a);
   drop_arg(&lo);
   drop_arg(&hi);
@@ -253,6 +257,15 @@ PyObject *do_astype(const struct function *f, PyObject **v) { /* a, dtype, strea
   PyObject *r = RESULT(((int (*)(mlx_array *, const mlx_array, mlx_dtype, const mlx_stream))f->impl)(&out, a.h, d, s));
   drop_arg(&a);
   return r;
+}
+
+static PyObject *do_astype_copy(const struct function *f, PyObject **v) { /* a, dtype, copy, stream */
+  bool copy;
+  mlx_dtype d;
+  if (to_bool(v[2], &copy, true) || to_dtype(v[1], &d, NULL)) return NULL;
+  if (!copy && Array_Check(v[0]) && mlx_array_dtype(H(v[0])) == d) return Py_NewRef(v[0]);
+  PyObject *plain[3] = {v[0], v[1], v[3]};
+  return do_astype(f, plain);
 }
 
 static PyObject *do_not_xor(const struct function *f, PyObject **v) { /* logical_xor: truth values that differ */

@@ -39,6 +39,10 @@ PyObject *do_var(const struct function *f, PyObject **v);     /* a, axis, keepdi
 PyObject *do_argreduce(const struct function *f, PyObject **v); /* a, axis, keepdims, stream; impl whole, impl2 one axis */
 PyObject *do_axis(const struct function *f, PyObject **v);    /* a, axis (None: flattened), stream; impl flattened, impl2 axis */
 PyObject *vector_tuple(mlx_vector_array v, bool list);        /* its arrays as a tuple or list; frees v */
+PyObject *do_sort(const struct function *f, PyObject **v);    /* a, axis, descending, stable, stream; impl flattened, impl2 axis */
+PyObject *do_total(const struct function *f, PyObject **v);   /* a, axis, keepdims, dtype, stream; impl whole, impl2 axes */
+PyObject *do_filled(const struct function *f, PyObject **v);  /* shape, dtype, stream; impl mlx_ones: ones, else zeros */
+PyObject *do_filled_like(const struct function *f, PyObject **v); /* a, dtype, stream; impl mlx_ones_like: ones, else zeros */
 PyObject *do_round(const struct function *f, PyObject **v);   /* a, decimals, stream */
 PyObject *do_astype(const struct function *f, PyObject **v);  /* a, dtype, stream */
 

@@ -23,10 +23,11 @@ static int rest_shape(PyObject *rest, int64_t *shape, int *n) {
   if (PyTuple_GET_SIZE(rest) == 1) return to_shape(PyTuple_GET_ITEM(rest, 0), shape, n);
   return to_shape(rest, shape, n);
 }
-static PyObject *do_reshape(const struct function *f, PyObject **v) {
+/* The array API standard's copy is read and changes nothing: no array sees what happens to another. */
+static PyObject *do_reshape(const struct function *f, PyObject **v) { /* a, shape[, copy of the function], stream */
   int64_t shape[MAX_NDIM];
   int n;
-  BEGIN(2);
+  BEGIN(is_method(f) ? 2 : 3);
   if (!(PyTuple_Check(v[1]) && is_method(f) ? rest_shape(v[1], shape, &n) : to_shape(v[1], shape, &n)))
     r = RESULT(mlx_ravel_reshape(&out, a.h, shape, n, s));
   END;
@@ -50,9 +51,9 @@ static PyObject *do_squeeze(const struct function *f, PyObject **v) {
   END;
 }
 static PyObject *do_expand_dims(const struct function *f, PyObject **v) {
-  int axes[MAX_NDIM], n;
+  int axes[MAX_NDIM] = {0}, n = 1;
   BEGIN(2);
-  if (!to_ints(v[1], axes, &n)) r = RESULT(mlx_expand_dims_axes(&out, a.h, axes, (size_t)(n < 0 ? 0 : n), s));
+  if (!v[1] || !to_ints(v[1], axes, &n)) r = RESULT(mlx_expand_dims_axes(&out, a.h, axes, (size_t)(n < 0 ? 0 : n), s));
   END;
 }
 /* Reversed along the axes: a slice of step -1. */
@@ -77,8 +78,36 @@ static PyObject *do_flip(const struct function *f, PyObject **v) {
 done:
   END;
 }
+/* moveaxis of several: the named ones stand at their destinations, the others in their order around them. */
+static PyObject *move_axes(PyObject **v) {
+  int from[MAX_NDIM], to[MAX_NDIM], n, m, perm[MAX_NDIM];
+  bool moved[MAX_NDIM] = {false}, taken[MAX_NDIM] = {false};
+  const struct function *f = NULL;
+  BEGIN(3);
+  int ndim = (int)mlx_array_ndim(a.h);
+  if (to_ints(v[1], from, &n) || to_ints(v[2], to, &m)) goto done;
+  if (n != m) PyErr_Format(PyExc_ValueError, "[moveaxis] %d axes cannot be moved to %d places.", n, m);
+  for (int i = 0; i < n && n == m; i++) {
+    int x = from[i] < 0 ? from[i] + ndim : from[i], y = to[i] < 0 ? to[i] + ndim : to[i];
+    if (x < 0 || x >= ndim || y < 0 || y >= ndim)
+      PyErr_Format(PyExc_IndexError, "[moveaxis] Axis %d is out of bounds for array with %d dimensions.", x < 0 || x >= ndim ? from[i] : to[i], ndim);
+    else if (moved[x] || taken[y]) PyErr_SetString(PyExc_ValueError, "[moveaxis] Repeat axes not allowed.");
+    if (PyErr_Occurred()) break;
+    perm[y] = x, moved[x] = taken[y] = true;
+  }
+  if (PyErr_Occurred()) goto done;
+  for (int y = 0, x = 0; y < ndim; y++) {
+    if (taken[y]) continue;
+    while (moved[x]) x++;
+    perm[y] = x++;
+  }
+  r = RESULT(mlx_transpose_axes(&out, a.h, perm, (size_t)ndim, s));
+done:
+  END;
+}
 static PyObject *do_two_axes(const struct function *f, PyObject **v) {
   int x, y;
+  if (f->impl == F(mlx_moveaxis) && !(PyIndex_Check(v[1]) && PyIndex_Check(v[2]))) return move_axes(v);
   BEGIN(3);
   if (!to_int(v[1], &x) && !to_int(v[2], &y))
     r = RESULT(((int (*)(mlx_array *, const mlx_array, int, int, const mlx_stream))f->impl)(&out, a.h, x, y, s));
@@ -490,7 +519,7 @@ done:
   mlx_array_free(x);
   END;
 }
-static PyObject *do_diff(const struct function *f, PyObject **v) { /* a, n, axis, stream: a[1:] - a[:-1], n times */
+static PyObject *difference(const struct function *f, PyObject **v) { /* a, n, axis, stream: a[1:] - a[:-1], n times */
   int times = 1, axis = -1;
   int64_t start[MAX_NDIM] = {0}, stop[MAX_NDIM], step[MAX_NDIM];
   BEGIN(3);
@@ -519,6 +548,27 @@ done:
   mlx_array_free(hi);
   if (!r) mlx_array_free(out);
   END;
+}
+
+static PyObject *do_diff(const struct function *f, PyObject **v) { /* a, n, axis, prepend, append, stream */
+  PyObject *plain[4] = {v[0], v[1], v[2], v[5]}, *joined = NULL;
+  if (given(v[3]) || given(v[4])) {
+    mlx_vector_array parts;
+    mlx_stream s;
+    int axis = -1;
+    PyObject *list = PyList_New(0);
+    bool bad = !list || (given(v[3]) && PyList_Append(list, v[3])) || PyList_Append(list, v[0]) || (given(v[4]) && PyList_Append(list, v[4])) ||
+               to_stream(v[5], &s) || (v[2] && to_int(v[2], &axis)) || take_vector(list, &parts);
+    Py_XDECREF(list);
+    if (bad) return NULL;
+    mlx_array out = mlx_array_new();
+    int status = mlx_concatenate_axis(&out, parts, axis, s);
+    mlx_vector_array_free(parts);
+    if (!(plain[0] = joined = array_result(status, out))) return NULL;
+  }
+  PyObject *r = difference(f, plain);
+  Py_XDECREF(joined);
+  return r;
 }
 
 const struct function shape_functions[] = {
