@@ -360,7 +360,15 @@ static mx_array *join_public(mx_build *b, struct mx_public_list parts, int axis,
   return mx_public_done(&parts, parts.at ? join(b, parts.at, parts.n, axis) : NULL);
 }
 MX_PUBLIC(concatenate_axis, join_public(b, mx_public_arrays(b, arrays), axis, mx_concatenate), const mlx_vector_array arrays, int axis)
-MX_PUBLIC(concatenate, join_public(b, mx_public_arrays(b, arrays), 0, mx_concatenate), const mlx_vector_array arrays)
+static mx_array *concatenate_flat(mx_build *b, mx_array *const *in, int n, int axis) {
+  mx_array **flat = mx_malloc((size_t)(n + 1) * sizeof *flat);
+  if (!flat && !b->status) b->status = MX_EMEMORY;
+  for (int i = 0; flat && i < n; i++) flat[i] = mx_reshape(b, in[i], (int64_t[]){-1}, 1);
+  mx_array *r = flat ? mx_concatenate(b, flat, n, axis) : NULL;
+  mx_free(flat);
+  return r;
+}
+MX_PUBLIC(concatenate, join_public(b, mx_public_arrays(b, arrays), 0, concatenate_flat), const mlx_vector_array arrays)
 MX_PUBLIC(stack_axis, join_public(b, mx_public_arrays(b, arrays), axis, mx_stack), const mlx_vector_array arrays, int axis)
 MX_PUBLIC(stack, join_public(b, mx_public_arrays(b, arrays), 0, mx_stack), const mlx_vector_array arrays)
 

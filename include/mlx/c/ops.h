@@ -67,6 +67,7 @@ MLX_API int mlx_ceil(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_clip(mlx_array *res, const mlx_array a, const mlx_array a_min, const mlx_array a_max,
     const mlx_stream s);
 MLX_API int mlx_concatenate_axis(mlx_array *res, const mlx_vector_array arrays, int axis, const mlx_stream s);
+/* Flattened first. */
 MLX_API int mlx_concatenate(mlx_array *res, const mlx_vector_array arrays, const mlx_stream s);
 MLX_API int mlx_conjugate(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_contiguous(mlx_array *res, const mlx_array a, bool allow_col_major, const mlx_stream s);

@@ -160,7 +160,7 @@ static real real_value(enum mx_prim_id op, enum mx_dtype d, double a, double b, 
   switch (op) {
   case MX_PRIM_abs: return fabs(a);
   case MX_PRIM_negative: return -a;
-  case MX_PRIM_sign: return a > 0 ? 1 : a < 0 ? -1 : a;
+  case MX_PRIM_sign: return a > 0 ? 1 : a < 0 ? -1 : a + 0; /* 0 of -0 */
   case MX_PRIM_floor: return floor(a);
   case MX_PRIM_ceil: return ceil(a);
   case MX_PRIM_trunc: return trunc(a);
