@@ -428,6 +428,7 @@ def instances():
     """Type -> objects of it, for methods and properties."""
     found = {}
     for x in [*ARRAYS, *FAILING, *LEAKED, *DTYPES, mx.floating, mx.number, mx.cpu, mx.gpu, mx.Device(mx.cpu, 0), mx.default_stream(mx.cpu),
+              mx.__array_namespace_info__(),
               mx.new_thread_local_stream(mx.cpu), mx.stream(mx.cpu), mx.finfo(mx.float16), mx.finfo(mx.float32), mx.iinfo(mx.int8), mx.zeros((3, 2)).at,
               mx.zeros((3, 2)).at[0], iter(mx.zeros((3, 2))), mx.exp, mx.array.sum, *FUNCTIONS]:
         found.setdefault(type(x), []).append(x)
