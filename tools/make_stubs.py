@@ -17,7 +17,7 @@ HEAD = '''"""Made from the docstrings of mlx.core: not to be edited."""
 import builtins
 import os
 import types
-from typing import IO, Any, Callable, ClassVar, Iterator, Literal, Protocol, Sequence, TypeVar, Union, final, overload
+from typing import IO, Any, Callable, ClassVar, Iterator, Literal, NamedTuple, Protocol, Sequence, TypeVar, Union, final, overload
 
 from numpy.typing import NDArray
 from typing_extensions import ParamSpec, TypeAlias
@@ -27,6 +27,20 @@ CORE = '''_P = ParamSpec("_P")
 _R = TypeVar("_R")
 scalar: TypeAlias = Union[int, float, builtins.bool, complex]
 list_or_scalar: TypeAlias = Union[scalar, list["list_or_scalar"]]
+
+class _unique_all(NamedTuple):
+    values: array
+    indices: array
+    inverse_indices: array
+    counts: array
+
+class _unique_counts(NamedTuple):
+    values: array
+    counts: array
+
+class _unique_inverse(NamedTuple):
+    values: array
+    inverse_indices: array
 
 class DLPackCompatible(Protocol):
     """An object whose memory can be shared by the DLPack protocol."""

@@ -113,9 +113,37 @@ static PyObject *from_data(PyObject **v, many_op op, unsigned which, bool tuple)
   return which ? chosen(all, which, tuple) : vector_tuple(all, false);
 }
 static PyObject *do_nonzero(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_nonzero, 0, true); }
-static PyObject *do_unique_all(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 15, true); }
-static PyObject *do_unique_counts(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 9, true); }
-static PyObject *do_unique_inverse(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 5, true); }
+
+static int set_module(PyObject *type) {
+  PyObject *name = PyUnicode_FromString("mlx.core");
+  int bad = name ? PyObject_SetAttrString(type, "__module__", name) : -1;
+  Py_XDECREF(name);
+  return bad;
+}
+/* The tuple t (a reference that is taken, may be NULL) with named fields; the type is made at its first use and kept by the module. */
+static PyObject *named(PyObject *t, const char *name, const char *fields) {
+  PyObject *dict = PyModule_GetDict(core.module), *type = t ? PyDict_GetItemString(dict, name) : NULL, *made = NULL;
+  if (t && !type) {
+    PyObject *collections = PyImport_ImportModule("collections");
+    type = made = collections ? PyObject_CallMethod(collections, "namedtuple", "ss", name, fields) : NULL;
+    if (made && (set_module(made) || PyDict_SetItemString(dict, name, made)))
+      type = NULL;
+    Py_XDECREF(collections);
+  }
+  PyObject *r = type ? PyObject_Call(type, t, NULL) : NULL;
+  Py_XDECREF(made);
+  Py_XDECREF(t);
+  return r;
+}
+static PyObject *do_unique_all(const struct function *f, PyObject **v) {
+  return (void)f, named(from_data(v, mlx_ravel_unique_all, 15, true), "_unique_all", "values indices inverse_indices counts");
+}
+static PyObject *do_unique_counts(const struct function *f, PyObject **v) {
+  return (void)f, named(from_data(v, mlx_ravel_unique_all, 9, true), "_unique_counts", "values counts");
+}
+static PyObject *do_unique_inverse(const struct function *f, PyObject **v) {
+  return (void)f, named(from_data(v, mlx_ravel_unique_all, 5, true), "_unique_inverse", "values inverse_indices");
+}
 static PyObject *do_unique_values(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 1, false); }
 
 #define SCAN_ARGS "(a: array, /, axis: int | None = None, *, reverse: bool = False, inclusive: bool = True, "
@@ -192,24 +220,26 @@ const struct function order_functions[] = {
      ">>> mx.nonzero(mx.array([[0, 5], [7, 0]]))\n"
      "(array([0, 1], dtype=int64), array([1, 0], dtype=int64))",
      do_nonzero, NULL, NULL},
-    {"unique_all", "(x: array, /, *, stream: StreamOrDevice = None) -> tuple[array, array, array, array]",
+    {"unique_all", "(x: array, /, *, stream: StreamOrDevice = None) -> _unique_all",
      "The distinct elements of the flattened array, ascending, with where each first stands, each element's place among them (of x's\n"
      "shape) and how often each occurs, as int64.\n\n"
      "The shape depends on the values, so x is evaluated; inside compile and vmap, where there are none, it is a ValueError. NaNs\n"
      "are distinct.\n\n"
-     ">>> mx.unique_all(mx.array([3, 1, 3]))\n"
-     "(array([1, 3], dtype=int32), array([1, 0], dtype=int64), array([1, 0, 1], dtype=int64), array([1, 2], dtype=int64))",
+     "The result is a named tuple: values, indices, inverse_indices, counts.\n\n"
+     ">>> mx.unique_all(mx.array([3, 1, 3])).counts\n"
+     "array([1, 2], dtype=int64)",
      do_unique_all, NULL, NULL},
-    {"unique_counts", "(x: array, /, *, stream: StreamOrDevice = None) -> tuple[array, array]",
+    {"unique_counts", "(x: array, /, *, stream: StreamOrDevice = None) -> _unique_counts",
      "The distinct elements of the flattened array, ascending, and how often each occurs (int64). As unique_all.\n\n"
-     ">>> mx.unique_counts(mx.array([3, 1, 3]))\n"
+     ">>> values, counts = mx.unique_counts(mx.array([3, 1, 3]))\n"
+     ">>> values, counts\n"
      "(array([1, 3], dtype=int32), array([1, 2], dtype=int64))",
      do_unique_counts, NULL, NULL},
-    {"unique_inverse", "(x: array, /, *, stream: StreamOrDevice = None) -> tuple[array, array]",
+    {"unique_inverse", "(x: array, /, *, stream: StreamOrDevice = None) -> _unique_inverse",
      "The distinct elements of the flattened array, ascending, and each element's place among them (int64, of x's shape). As\n"
      "unique_all.\n\n"
-     ">>> mx.unique_inverse(mx.array([3, 1, 3]))\n"
-     "(array([1, 3], dtype=int32), array([1, 0, 1], dtype=int64))",
+     ">>> mx.unique_inverse(mx.array([3, 1, 3])).inverse_indices\n"
+     "array([1, 0, 1], dtype=int64)",
      do_unique_inverse, NULL, NULL},
     {"unique_values", "(x: array, /, *, stream: StreamOrDevice = None) -> array",
      "The distinct elements of the flattened array, ascending. As unique_all.\n\n"
@@ -218,8 +248,12 @@ const struct function order_functions[] = {
      do_unique_values, NULL, NULL},
     {0}};
 
-#define METHOD(op)                                                                                            \
+#define METHOD(op, word, example, result)                                                                     \
   {#op, "(self, axis: int | None = None, *, reverse: bool = False, inclusive: bool = True, stream: Stream | ThreadLocalStream | " \
         "Device | DeviceType | None = None) -> array",                                                        \
-   "As the function of this name.", do_scan, F(mlx_##op), NULL}
-const struct function order_methods[] = {METHOD(cumsum), METHOD(cumprod), METHOD(cummax), METHOD(cummin), METHOD(logcumsumexp), {0}};
+   "mx." #op " of this array: the running " word " along an axis.\n\nSee mx." #op " for dtypes and errors.\n\n"  \
+   ">>> mx.array(" example ")." #op "()\narray(" result ")", do_scan, F(mlx_##op), NULL}
+const struct function order_methods[] = {
+    METHOD(cumsum, "sum", "[1, 2, 3]", "[1, 3, 6], dtype=int32"), METHOD(cumprod, "product", "[1, 2, 3]", "[1, 2, 6], dtype=int32"),
+    METHOD(cummax, "maximum", "[1, 3, 2]", "[1, 3, 3], dtype=int32"), METHOD(cummin, "minimum", "[3, 1, 2]", "[3, 1, 1], dtype=int32"),
+    METHOD(logcumsumexp, "log(sum(exp))", "[0.0, 0.0]", "[0, 0.693147], dtype=float32"), {0}};

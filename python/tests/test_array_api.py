@@ -22,7 +22,8 @@ BINARY = """add atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_sh
 greater_equal hypot less less_equal logaddexp logical_and logical_or logical_xor maximum minimum multiply nextafter not_equal pow
 remainder subtract"""
 OTHERS = """clip matmul matrix_transpose tensordot vecdot broadcast_arrays broadcast_to concat expand_dims flip moveaxis permute_dims repeat
-reshape roll squeeze stack tile unstack argmax argmin count_nonzero where argsort sort take take_along_axis cumulative_prod cumulative_sum max mean min prod std sum var all any diff"""
+reshape roll squeeze stack tile unstack argmax argmin count_nonzero nonzero searchsorted where unique_all unique_counts unique_inverse
+unique_values argsort sort take take_along_axis cumulative_prod cumulative_sum max mean min prod std sum var all any diff"""
 
 
 def same(got, want, rtol=2e-6):
@@ -255,6 +256,20 @@ def test_searching():
     x = mx.array([[0, 2], [3, 0]])
     same(mx.argmax(x, axis=1, keepdims=True), [[1], [0]])
     assert mx.count_nonzero(x, axis=0, keepdims=True).tolist() == [[1, 1]]
+    assert [i.tolist() for i in mx.nonzero(x)] == [[0, 1], [1, 0]]
+    assert mx.searchsorted(mx.array([1, 3, 5]), mx.array([3, 4]), side="right").tolist() == [2, 2]
+
+
+def test_sets():
+    x = mx.array([[3, 1, 3], [2, 1, 1]])
+    every = mx.unique_all(x)
+    values, indices, inverse, counts = every
+    assert values.tolist() == [1, 2, 3] and indices.tolist() == [1, 3, 0] and counts.tolist() == [3, 1, 2]
+    assert inverse.tolist() == [[2, 0, 2], [1, 0, 0]]
+    assert every.values is values and every.inverse_indices is inverse and every.counts is counts and every.indices is indices
+    assert mx.unique_counts(x).counts.tolist() == [3, 1, 2] and mx.unique_inverse(x).inverse_indices.tolist() == inverse.tolist()
+    assert mx.unique_values(x).tolist() == [1, 2, 3]
+    assert mx.unique_values(mx.array([mx.nan, 1.0, mx.nan])).size == 3  # NaN differs from itself
 
 
 def test_statistics_take_dtype_and_correction():
