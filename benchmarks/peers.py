@@ -91,16 +91,17 @@ def two_cpus():
     return cpus
 
 
-def start(name):
-    """The running peer, or None where it cannot be had."""
+def start(name, cases=None, threads=2):
+    """The running peer with its module of cases, or None where it cannot be had."""
     python = venv_python(name)
     if python is None:
         return None
-    env = dict(os.environ, OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", MKL_NUM_THREADS="2", JAX_PLATFORMS="cpu",
+    count = str(threads)
+    env = dict(os.environ, OMP_NUM_THREADS=count, OPENBLAS_NUM_THREADS=count, MKL_NUM_THREADS=count, JAX_PLATFORMS="cpu",
                BENCH_DIGITS=str(OUT / "digits.npz"))
     if name != "ravel":
         env.pop("PYTHONPATH", None)
-    process = Process(name, [python, str(HERE / "worker.py"), NEEDS[name][0]], env)
+    process = Process(name, [python, str(HERE / "worker.py"), cases or NEEDS[name][0]], env)
     if process.process.poll() is not None:
         print(f"-- {name} is left out: it does not start, see {OUT / (name + '.log')}")
         return None

@@ -23,6 +23,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench")
     parser.add_argument("filter", nargs="*", help="parts of row names; all rows without one")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--sweep", action="store_true", help="every operation at three sizes, beside mlx and NumPy on one thread")
     parser.add_argument("--peers", default=",".join(peers.NEEDS), help="of " + ", ".join(peers.NEEDS))
     return parser.parse_args()
 
@@ -151,6 +152,11 @@ def draw(results, names, path):
 def main():
     options = arguments()
     peers.OUT.mkdir(parents=True, exist_ok=True)
+    if options.sweep:
+        import sweep
+
+        peers.two_cpus()
+        return sweep.run(options.filter, options.repeats)
     rows = [r for r in ROWS if not options.filter or any(f in r.name for f in options.filter)]
     if not rows:
         sys.exit("no row has such a name: " + " ".join(r.name for r in ROWS))
