@@ -11,9 +11,9 @@
 enum {
   PARALLEL_ELEMENTS = 1 << 15,
   LANES = CPU_REDUCE_LANES,
-  LEVELS = 6,          /* of the tree of lanes */
-  COLUMN_BYTES = 4096, /* of accumulators side by side: LEVELS of them stay in L1 */
-  SHORT_REDUCTION = 64, /* up to here many results side by side are better than one after the other */
+  COLUMN_BYTES = 2048, /* of accumulators side by side: as many as there are lanes stay in L2 */
+  SHORT_ROW = 256,     /* up to here several rows make a tile */
+  SHORT_REDUCTION = 12, /* up to here many results side by side are better than one after the other */
 };
 
 struct reduction {
@@ -26,7 +26,9 @@ struct reduction {
   struct vm_space outer; /* the kept dimensions (in column mode without the last) */
   struct vm_space inner; /* rows: the reduced dimensions. columns: the last kept one */
   struct vm_space walk;  /* columns: the reduced dimensions */
+  struct vm_space run;   /* short rows: the kept, then the reduced dimensions; columns of one tile: the reduced, then the last kept */
   int64_t nouter, nreduced, nblocks, ncolumns, nctiles, width; /* width: columns of one tile */
+  int64_t together; /* of a tile: short rows, or reduced elements of every column */
   char *partials; /* [outer][block] accumulators (rows), [outer][block][column] (columns) */
 };
 
@@ -114,55 +116,53 @@ static void rows(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
-/* One lane of a block for `width` results side by side: elements lane, lane + LANES, … below n. */
-static void column_lane(const struct reduction *t, struct vm_worker *w, const int64_t *base, int64_t first, int64_t width,
-                        int64_t start, int64_t lane, int64_t n, char *acc) {
-  _Alignas(64) char wide[COLUMN_BYTES * 2];
-  int nin = t->vm.p->nin;
-  for (int64_t i = lane; i < n; i += LANES) {
-    int64_t at[MX_PROGRAM_INPUTS];
-    memcpy(at, base, (size_t)nin * sizeof *at);
-    offsets(&t->walk, nin, start + i, at);
-    const char *v = values(t, w, &t->inner, at, first, width, wide);
-    if (i == lane) memcpy(acc, v, (size_t)width * t->acc_size);
-    else t->fold(width, acc, v);
+/* Short rows: several of a tile, each of one block. */
+static void short_rows(void *ctx, int64_t begin, int64_t end) {
+  const struct reduction *t = ctx;
+  _Alignas(64) char regs[VM_REGS_BYTES], wide[VM_MAX_TILE * 8];
+  struct vm_worker w;
+  vm_worker_begin(&w, &t->vm, regs);
+  for (int64_t i = begin; i < end; i++) {
+    int64_t first = i * t->together, m = t->nouter - first < t->together ? t->nouter - first : t->together;
+    const char *v = values(t, &w, &t->run, NULL, first * t->nreduced, m * t->nreduced, wide);
+    char *acc = t->partials + (size_t)first * t->acc_size;
+    for (int64_t k = 0; k < m; k++) t->block(t->nreduced, acc + (size_t)k * t->acc_size, v + (size_t)(k * t->nreduced) * t->acc_size);
   }
 }
 
-/* Columns: one block for `width` results. Lanes fold pairwise, j with j + half, halves falling: taken in the order of their
- * reversed bits, a lane meets its partner as soon as both are there, so few accumulators are alive. */
-static void column_block(const struct reduction *t, struct vm_worker *w, const int64_t *base, int64_t first, int64_t width,
-                         int64_t block, char *stack, char *acc) {
-  int64_t start = block * CPU_REDUCE_BLOCK;
-  int64_t n = t->nreduced - start < CPU_REDUCE_BLOCK ? t->nreduced - start : CPU_REDUCE_BLOCK;
-  size_t bytes = (size_t)width * t->acc_size;
-  bool there[LEVELS + 1];
-  int depth = 0;
-  for (unsigned i = 0; i < LANES; i++) {
-    unsigned lane = (i & 1) << 4 | (i & 2) << 2 | (i & 4) | (i & 8) >> 2 | (i & 16) >> 4;
-    there[depth] = lane < n;
-    if (there[depth]) column_lane(t, w, base, first, width, start, lane, n, stack + (size_t)depth * bytes);
-    depth++;
-    for (unsigned full = i; full & 1; full >>= 1) { /* the last two are halves of one whole */
-      depth--;
-      if (there[depth]) t->fold(width, stack + (size_t)(depth - 1) * bytes, stack + (size_t)depth * bytes);
-    }
-  }
-  memcpy(acc, stack, bytes);
-}
-
+/* Columns: one block for `width` results side by side. A tile holds `together` reduced elements of each, which are some of the
+ * lanes or all of them several times; lanes fold pairwise, j with j + half, halves falling. */
 static void columns(void *ctx, int64_t begin, int64_t end) {
   const struct reduction *t = ctx;
-  _Alignas(64) char regs[VM_REGS_BYTES], stack[LEVELS * COLUMN_BYTES];
+  _Alignas(64) char regs[VM_REGS_BYTES], wide[VM_MAX_TILE * 8], lanes[LANES * COLUMN_BYTES];
   struct vm_worker w;
+  int nin = t->vm.p->nin;
   vm_worker_begin(&w, &t->vm, regs);
   for (int64_t i = begin; i < end; i++) {
     int64_t ctile = i % t->nctiles, block = i / t->nctiles % t->nblocks, outer = i / t->nctiles / t->nblocks;
     int64_t first = ctile * t->width, width = t->ncolumns - first < t->width ? t->ncolumns - first : t->width;
-    int64_t base[MX_PROGRAM_INPUTS] = {0};
-    offsets(&t->outer, t->vm.p->nin, outer, base);
-    char *acc = t->partials + (size_t)((outer * t->nblocks + block) * t->ncolumns + first) * t->acc_size;
-    column_block(t, &w, base, first, width, block, stack, acc);
+    int64_t start = block * CPU_REDUCE_BLOCK, base[MX_PROGRAM_INPUTS] = {0};
+    int64_t n = t->nreduced - start < CPU_REDUCE_BLOCK ? t->nreduced - start : CPU_REDUCE_BLOCK, there = n < LANES ? n : LANES;
+    size_t row = (size_t)width * t->acc_size;
+    offsets(&t->outer, nin, outer, base);
+    for (int64_t at = 0; at < n; at += t->together) {
+      int64_t m = n - at < t->together ? n - at : t->together, from[MX_PROGRAM_INPUTS];
+      memcpy(from, base, (size_t)nin * sizeof *from);
+      if (t->nctiles > 1) offsets(&t->walk, nin, start + at, from);
+      const char *v = t->nctiles > 1 ? values(t, &w, &t->inner, from, first, width, wide)
+                                     : values(t, &w, &t->run, from, (start + at) * width, m * width, wide);
+      for (int64_t k = 0; k < m; k += LANES) {
+        int64_t some = m - k < LANES ? m - k : LANES;
+        char *acc = lanes + (size_t)((at + k) % LANES) * row;
+        if (at + k < LANES) memcpy(acc, v + (size_t)k * row, (size_t)some * row);
+        else t->fold(some * width, acc, v + (size_t)k * row);
+      }
+    }
+    for (int64_t half = LANES / 2; half > 0; half /= 2) {
+      if (there > half) t->fold((there - half) * width, lanes, lanes + (size_t)half * row);
+      there = there < half ? there : half;
+    }
+    memcpy(t->partials + (size_t)((outer * t->nblocks + block) * t->ncolumns + first) * t->acc_size, lanes, row);
   }
 }
 
@@ -182,14 +182,14 @@ static void finish(struct reduction *t, const struct mx_tensor *out) {
 
 /* Columns or rows: along whichever of the innermost kept and reduced dimensions more inputs run. The bits are the same. */
 static bool prefer_columns(const struct vm_space *kept, const struct vm_space *reduced, int64_t nreduced, int nin) {
-  if (kept->ndim == 0 || kept->shape[kept->ndim - 1] < 8) return false;
+  if (kept->ndim == 0 || kept->shape[kept->ndim - 1] < 2) return false;
   if (reduced->ndim == 0) return true;
   int columns_run = 0;
   for (int k = 0; k < nin; k++) {
     int64_t along = kept->strides[k][kept->ndim - 1], across = reduced->strides[k][reduced->ndim - 1];
     columns_run += (along == 1 && across != 0) - (across == 1 && along != 0);
   }
-  return columns_run > 0 || (nreduced <= SHORT_REDUCTION && kept->shape[kept->ndim - 1] >= 4 * nreduced);
+  return columns_run > 0 || (nreduced <= SHORT_REDUCTION && kept->shape[kept->ndim - 1] >= 4 * nreduced + 4);
 }
 
 /* Splits the space: kept and reduced dimensions. */
@@ -245,6 +245,41 @@ static int fill_empty(enum cpu_reduce_op op, const struct mx_tensor *out) {
   return MX_OK;
 }
 
+/* How the tiles go over the space, and the space they are read from. */
+static void (*choose_walk(struct reduction *t, bool by_columns, int nin, const struct vm_space **space))(void *, int64_t, int64_t) {
+  const struct vm_space *before = by_columns ? &t->walk : &t->outer;
+  t->width = COLUMN_BYTES / (int64_t)t->acc_size;
+  t->nctiles = (t->ncolumns + t->width - 1) / t->width;
+  bool whole = by_columns ? t->nctiles == 1 : t->nreduced <= SHORT_ROW && before->ndim + t->inner.ndim <= MX_MAX_NDIM;
+  *space = whole ? &t->run : &t->inner;
+  if (whole) {
+    copy_space(&t->run, before, before->ndim, nin);
+    for (int d = 0; d < t->inner.ndim; d++) append(&t->run, &t->inner, d, nin);
+    vm_collapse(&t->run, nin);
+  }
+  return by_columns ? columns : whole ? short_rows : rows;
+}
+
+/* Cuts the space in pieces of work; gives how many, and how many elements each has. */
+static int64_t cut(struct reduction *t, void (*body)(void *, int64_t, int64_t), int64_t *each) {
+  int64_t block = t->nreduced < CPU_REDUCE_BLOCK ? t->nreduced : CPU_REDUCE_BLOCK;
+  if (body == columns) {
+    if (t->nctiles == 1) t->width = t->ncolumns;
+    if (t->width > t->vm.tile) t->width = t->vm.tile;
+    t->nctiles = (t->ncolumns + t->width - 1) / t->width;
+    for (t->together = t->nctiles > 1 ? 1 : CPU_REDUCE_BLOCK; t->together > 1 && t->together * t->width > t->vm.tile;) t->together /= 2;
+    *each = block * t->width;
+    return t->nouter * t->nblocks * t->nctiles;
+  }
+  if (body == short_rows) {
+    t->together = t->vm.tile / t->nreduced ? t->vm.tile / t->nreduced : 1;
+    *each = t->together * t->nreduced;
+    return (t->nouter + t->together - 1) / t->together;
+  }
+  *each = block;
+  return t->nouter * t->nblocks;
+}
+
 int vm_reduce(const struct mx_program_run *r) {
   struct reduction t;
   const struct mx_tensor *out = r->out[0];
@@ -253,20 +288,18 @@ int vm_reduce(const struct mx_program_run *r) {
   if (status) return status;
   for (int d = 0; d < r->ndim; d++) /* at once: beside a dimension of 0 products of the others may overflow */
     if (r->shape[d] == 0) return fill_empty(op_of(r->program->reduce - 1), out);
+  const struct vm_space *space;
   bool by_columns = split(&t, r);
-  status = vm_prepare(&t.vm, r, &t.inner, VM_LINEAR, 0);
+  void (*body)(void *, int64_t, int64_t) = choose_walk(&t, by_columns, r->program->nin, &space);
+  status = vm_prepare(&t.vm, r, space, VM_LINEAR, 0);
+  if (!status && by_columns && t.vm.tile < t.ncolumns) status = vm_prepare(&t.vm, r, &t.inner, VM_LINEAR, 0); /* in column tiles */
   if (status) return status;
-  t.width = COLUMN_BYTES / (int64_t)t.acc_size;
-  if (t.width > t.vm.tile) t.width = t.vm.tile;
-  t.nctiles = (t.ncolumns + t.width - 1) / t.width;
   int64_t nacc = out->size * t.nblocks;
   char few[1024];
   bool in_place = t.nblocks == 1 && out->dtype == t.acc, on_stack = nacc <= (int64_t)(sizeof few / 8);
   t.partials = in_place ? out->data : on_stack ? few : mx_malloc((size_t)nacc * t.acc_size);
   if (!t.partials) return MX_EMEMORY;
-  int64_t items = t.nouter * t.nblocks * t.nctiles, each = t.nreduced < CPU_REDUCE_BLOCK ? t.nreduced : CPU_REDUCE_BLOCK;
-  if (by_columns) each *= t.width < t.ncolumns ? t.width : t.ncolumns;
-  void (*body)(void *, int64_t, int64_t) = by_columns ? columns : rows;
+  int64_t each, items = cut(&t, body, &each);
   if (items * each <= PARALLEL_ELEMENTS) body(&t, 0, items);
   else cpu_parallel_for(items, PARALLEL_ELEMENTS / 2 / each + 1, body, &t);
   finish(&t, out);
