@@ -110,7 +110,8 @@ def heads(name, doc):
 
 
 def plain(text):
-    """Types as the stub must spell them: mx.bool stands in the way of Python's, P and R are private."""
+    """Types as the stub must spell them: mx.bool stands in the way of Python's, P and R are private, the module's names are bare."""
+    text = re.sub(r"\bmlx\.core\.(?=\w)", "", text)
     text = re.sub(r"\b([PR])\b", r"_\1", text)
     return re.sub(r"(?<![\w.'\"])bool(?![\w'\"])", "builtins.bool", text)
 
