@@ -38,7 +38,8 @@ struct cpu_conv_tile {
   const void *a, *b;
   void *c;
   int64_t a_row, a_step, c_row;
-  int rows, cols; /* up to mr and nr */
+  int64_t b_out; /* of lines: from one output's terms to the next's */
+  int rows, cols; /* up to mr and nr; of lines: places and outputs */
   bool accumulate;
 };
 
@@ -51,6 +52,10 @@ struct cpu_gemm_kernels {
   void (*tile)(int64_t k, const void *a, const void *b, void *c, int64_t ldc, int rows, int cols, bool accumulate);
   void (*conv_matrix)(const struct cpu_conv_tile *t);
   void (*conv_lanes)(const struct cpu_conv_tile *t); /* a has a value for each column, neighbours; it is read up to whole vectors */
+  /* A line: c[o][i] = or += Σ a[i + p*a_step] b[o*b_out + p] for up to 4 outputs; and of taps that meet [0, length) at some of
+   * the places only, the first of which stands at `at` (always +=). */
+  void (*conv_line)(const struct cpu_conv_tile *t);
+  void (*conv_line_edge)(const struct cpu_conv_tile *t, int64_t at, int64_t length);
 };
 
 struct cpu_gemm_table {
