@@ -2,6 +2,7 @@
  * Invariant: the way depends on shapes and layouts alone, never on threads or values. */
 #include "backend/cpu/conv.h"
 
+#include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pool.h"
 #include "core/error.h"
@@ -24,6 +25,7 @@ struct stage {
   char *to;
   int64_t strides[MX_MAX_NDIM];
 };
+enum innermost { ANY, CHANNELS, LINES }; /* LINES: a spatial dimension */
 
 static void widen_run(const struct stage *s, int64_t n, char *dst, const char *src, int64_t stride) {
   enum mx_dtype d = s->x->dtype;
@@ -60,6 +62,22 @@ static void stage_some(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
+/* Lines of neighbouring channels become neighbouring places. */
+static void turn_some(void *ctx, int64_t begin, int64_t end) {
+  const struct stage *s = ctx;
+  const struct mx_tensor *x = s->x;
+  int n = x->ndim, line = s->order[n - 1];
+  int64_t size = (int64_t)mx_dtype_size(x->dtype), channels = x->shape[n - 1], length = x->shape[line];
+  for (int64_t q = begin; q < end; q++) {
+    int64_t rest = q, from = 0;
+    for (int i = n - 3; i >= 0; i--) {
+      from += rest % x->shape[s->order[i]] * x->strides[s->order[i]];
+      rest /= x->shape[s->order[i]];
+    }
+    cpu_turn((size_t)size, channels, length, s->to + q * channels * length * size, length, (const char *)x->data + from * size, x->strides[line]);
+  }
+}
+
 /* Dimensions by falling stride, with channels innermost unless the batch already is. */
 static void stage_order(struct stage *s, bool channels_last) {
   const struct mx_tensor *x = s->x;
@@ -82,10 +100,15 @@ static void stage_order(struct stage *s, bool channels_last) {
 }
 
 /* Replaces *x by the copy, whose memory is buf's. */
-static int stage_input(struct stage *s, struct mx_tensor *x, bool channels_last, int64_t multiple, mx_buffer **buf) {
-  int n = x->ndim;
+static int stage_input(struct stage *s, struct mx_tensor *x, enum innermost innermost, int line, int64_t multiple, mx_buffer **buf) {
+  int n = x->ndim, k = 0;
   s->x = x;
-  stage_order(s, channels_last);
+  stage_order(s, innermost != ANY);
+  if (innermost == LINES) { /* … channels, the line's dimension */
+    for (int i = 0; i < n - 1; i++)
+      if (i != line) s->order[k++] = i;
+    s->order[n - 2] = n - 1, s->order[n - 1] = line;
+  }
   s->pitch = MX_ALIGN_UP(x->shape[s->order[n - 1]], multiple);
   s->outer = 1;
   int64_t stride = s->pitch, bytes;
@@ -99,7 +122,9 @@ static int stage_input(struct stage *s, struct mx_tensor *x, bool channels_last,
   int status = mx_buffer_new(buf, (size_t)bytes, MX_MEMORY_HOST);
   if (status) return status;
   s->to = (*buf)->host;
-  cpu_parallel_for(s->outer, (32 << 10) / s->pitch + 1, stage_some, s);
+  if (innermost == LINES && s->dtype == x->dtype && x->strides[n - 1] == 1)
+    cpu_parallel_for(s->outer / x->shape[n - 1], (32 << 10) / (s->pitch * x->shape[n - 1]) + 1, turn_some, s);
+  else cpu_parallel_for(s->outer, (32 << 10) / s->pitch + 1, stage_some, s);
   x->dtype = s->dtype;
   x->strides = s->strides;
   x->data = s->to;
@@ -203,17 +228,26 @@ static void describe(struct call *k, const struct mx_tensor *x) {
                                             .tap = 1, .length = each};
 }
 
+/* With few outputs vectors run along a dimension: the last that has places enough one step apart; 0: none. */
+static int line_dimension(const struct call *k, const struct mx_tensor *x, int64_t lanes) {
+  if (k->v.out > 4 || x->strides[0] == 1) return 0;
+  for (int i = k->ndim; i > 0; i--)
+    if (k->dims[i - 1].stride == 1 && k->dims[i - 1].input_dilation == 1 && k->dims[i - 1].out >= lanes) return i;
+  return 0;
+}
+
 /* Real numbers: halves become float32 and channels neighbours where the tiles want them so. */
 static int run_real(const struct cpu_gemm_table *table, struct call *k, struct mx_tensor x) {
   enum mx_dtype d = x.dtype;
   int n = x.ndim;
   int64_t lanes = d == MX_FLOAT64 ? table->real64.lanes : table->real32.lanes, channels = x.shape[n - 1], each = k->w->shape[n - 1];
   bool half = mx_dtype_size(d) == 2, lanewise = k->v.groups > 1 && each == 1 && k->v.out == 1;
-  bool apart = lanewise ? x.strides[n - 1] != 1 || channels % lanes : x.strides[n - 1] != 1 && x.strides[0] != 1 && each > 1;
+  int line = lanewise ? 0 : line_dimension(k, &x, lanes);
+  bool apart = line ? x.strides[line] != 1 : lanewise ? x.strides[n - 1] != 1 || channels % lanes : x.strides[n - 1] != 1 && x.strides[0] != 1 && each > 1;
   mx_buffer *staged = NULL;
   struct stage stage = {.table = table, .dtype = half ? MX_FLOAT32 : d};
   if (half || apart) {
-    int status = stage_input(&stage, &x, lanewise, lanewise ? lanes : 1, &staged);
+    int status = stage_input(&stage, &x, line ? LINES : lanewise ? CHANNELS : ANY, line, lanewise ? lanes : 1, &staged);
     if (status) return status;
     describe(k, &x);
   }

@@ -16,11 +16,11 @@ enum {
   GROUP_STRIPS = 4,   /* strips that go through a chunk together */
   PACK_COMBOS = 64,
   PACK_ELEMENTS = 8192, /* least to pack in one piece of work */
-  LISTS = 6,
+  LISTS = 8,
   STRIP_BYTES = BLOCK_TILES * 384 * 4, /* sums of a strip: mr*nr is at most 384 */
   WEIGHT_BYTES = 512 << 10,
-  LINE_VECTORS = 8,     /* of a tile of lines */
-  LINE_BYTES = LINE_VECTORS * 64,
+  LINE_VECTORS = 8,     /* of a tile of lines … */
+  LINE_TAPS = 32,       /* … which is as long as a strip where taps are fewer: there are few at its ends */
 };
 static const double TASK_FROM = 4e5; /* multiply-adds of a piece of work */
 
@@ -111,8 +111,9 @@ struct runs {
   bool whole;    /* the list is all there is */
   bool apart;    /* runs are not joined */
 };
-/* Lists of one place and chunk, kept for the tiles and panels to come. */
+/* Lists of one chunk and of places that meet the same taps, kept for the tiles, panels and places to come. */
 struct lists {
+  struct place of;
   struct runs kept[LISTS];
   int n, next;
   int64_t q0, q1;
@@ -132,6 +133,12 @@ static struct place find_place(const struct job *j, int64_t index) {
       if (j->order[k] == i) p.begin[k] = begin, p.end[k] = end;
   }
   return p;
+}
+
+static bool same_taps(const struct job *j, const struct place *x, const struct place *y) {
+  bool same = x->empty == y->empty;
+  for (int i = 0; i < j->naxes; i++) same = same && x->begin[i] == y->begin[i] && x->end[i] == y->end[i];
+  return same;
 }
 
 /* Appends runs from r->combo on, until the list is full. */
@@ -260,7 +267,7 @@ static void multiply_strip(const struct job *j, const struct place *p, struct li
 
 /* n sums to places of the result c_step apart. */
 static void scatter_line(const struct job *j, int64_t n, char *c, int64_t c_step, const char *acc) {
-  _Alignas(64) char line[LINE_BYTES];
+  _Alignas(64) char line[STRIP_BYTES];
   j->table->finish[j->stored](n, c_step == 1 ? c : line, acc, NULL, 0, 1, 0);
   for (int64_t i = 0; i < n && c_step != 1; i++) {
     if (j->size == 4) ((float *)c)[i * c_step] = ((const float *)line)[i];
@@ -274,14 +281,15 @@ static void line_strip(const struct job *j, const struct place *p, struct lists 
   int64_t size = j->kn->size, begin = block * j->strip_tiles * j->tile, end = least(row->count, begin + j->strip_tiles * j->tile);
   const char *a = (const char *)v->a + (p->a + set * v->a_group) * size;
   char *c = (char *)v->c + (p->c + set * v->out) * j->size;
+  bool direct = row->c_step == 1 && j->size == size; /* one output in all */
   struct cpu_conv_tile t = {.b = j->packed + set * v->out * j->terms * size, .b_out = j->terms, .a_row = 1, .a_step = v->axis[j->inner].a_tap,
                             .c_row = j->tile, .cols = (int)v->out, .accumulate = l->q0 > 0};
   for (int64_t at = begin; at < end; at += j->tile) {
     t.rows = (int)least(j->tile, end - at);
     t.a = a + at * size;
-    t.c = acc + (at - begin) * v->out * size;
+    t.c = direct ? c + at * size : acc + (at - begin) * v->out * size;
     multiply_tile(j, p, l, t, at);
-    for (int64_t o = 0; o < v->out && l->q1 == j->terms; o++)
+    for (int64_t o = 0; o < v->out && !direct && l->q1 == j->terms; o++)
       scatter_line(j, t.rows, c + (at * row->c_step + o) * j->size, row->c_step, (char *)t.c + o * j->tile * size);
   }
 }
@@ -289,10 +297,11 @@ static void line_strip(const struct job *j, const struct place *p, struct lists 
 static void multiply_strips(const struct job *j, int64_t set, int64_t panel, int64_t panels, int64_t first, int64_t strips) {
   _Alignas(64) char acc[GROUP_STRIPS][STRIP_BYTES];
   struct lists l;
+  l.n = 0, l.q0 = -1;
   for (int64_t q = j->q0; q < j->q1; q += j->chunk) {
     for (int64_t s = first; s < first + strips; s++) {
       struct place p = find_place(j, s / j->blocks);
-      l.n = l.next = 0, l.q0 = q, l.q1 = least(q + j->chunk, j->q1);
+      if (l.q0 != q || !same_taps(j, &l.of, &p)) l.n = l.next = 0, l.of = p, l.q0 = q, l.q1 = least(q + j->chunk, j->q1);
       if (j->kind == LINES) line_strip(j, &p, &l, set, s % j->blocks, acc[s - first]);
       for (int64_t i = panel; i < panel + panels && j->kind != LINES; i++) multiply_strip(j, &p, &l, set, i, s % j->blocks, acc[s - first]);
     }
@@ -353,12 +362,19 @@ static int choose_inner(const struct job *j) {
   return best;
 }
 
+static int choose_longest(const struct job *j) {
+  int best = j->row;
+  for (int i = 0; i < j->v->naxes; i++)
+    if (j->v->axis[i].taps > j->v->axis[best].taps) best = i;
+  return best;
+}
+
 static void choose(struct job *j) {
   const struct cpu_conv *v = j->v;
   int line = choose_line(j);
   if (line >= 0) j->kind = LINES;
   j->row = line >= 0 ? line : choose_row(j);
-  j->inner = line >= 0 && v->axis[line].taps > 1 ? line : choose_inner(j);
+  j->inner = line >= 0 ? choose_longest(j) : choose_inner(j);
   j->terms = 1;
   j->strips = 1;
   for (int i = 0; i < v->naxes; i++) {
@@ -371,8 +387,13 @@ static void choose(struct job *j) {
   int64_t run = v->axis[j->inner].taps;
   j->chunk = run < CHUNK ? CHUNK / run * run : CHUNK;
   j->nr = line >= 0 ? 1 : j->kn->nr;
-  j->tile = line >= 0 ? LINE_VECTORS * j->kn->lanes : tile_rows(v->axis[j->row].count, j->kn->mr);
-  j->strip_tiles = line >= 0 ? least(BLOCK_TILES, STRIP_BYTES / (j->tile * v->out * j->kn->size)) : BLOCK_TILES;
+  j->tile = tile_rows(v->axis[j->row].count, j->kn->mr);
+  j->strip_tiles = BLOCK_TILES;
+  if (line >= 0) {
+    int64_t block = LINE_VECTORS * j->kn->lanes, most_blocks = STRIP_BYTES / (block * v->out * j->kn->size);
+    j->strip_tiles = v->axis[line].taps <= LINE_TAPS ? 1 : least(BLOCK_TILES, most_blocks);
+    j->tile = v->axis[line].taps <= LINE_TAPS ? block * most_blocks : block;
+  }
   j->blocks = pieces_of(v->axis[j->row].count, j->tile * j->strip_tiles);
   j->strips *= j->blocks;
   j->sets = j->kind == LANES ? 1 : v->groups;
