@@ -30,7 +30,7 @@ enum innermost { ANY, CHANNELS, LINES }; /* LINES: a spatial dimension */
 static void widen_run(const struct stage *s, int64_t n, char *dst, const char *src, int64_t stride) {
   enum mx_dtype d = s->x->dtype;
   int64_t nr = s->table->real32.nr, i = 0;
-  if (d == MX_FLOAT32 || d == MX_FLOAT64) {
+  if (mx_dtype_size(d) != 2) { /* complex64: pairs move as doubles */
     if (stride == 1) memcpy(dst, src, (size_t)n * mx_dtype_size(d));
     else if (d == MX_FLOAT32) for (; i < n; i++) ((float *)dst)[i] = ((const float *)src)[i * stride];
     else for (; i < n; i++) ((double *)dst)[i] = ((const double *)src)[i * stride];
@@ -148,7 +148,7 @@ static bool as_product(const struct cpu_gemm_table *table, const struct cpu_conv
 }
 
 static int run_one(const struct cpu_gemm_table *table, struct cpu_conv *v, enum mx_dtype stored) {
-  if (stored != MX_COMPLEX64 && mx_dtype_is_inexact(stored)) return cpu_conv_packed(table, v, stored);
+  if (mx_dtype_is_inexact(stored)) return cpu_conv_packed(table, v, stored);
   int longest = 0;
   for (int i = 1; i < v->naxes; i++)
     if (v->axis[i].count > v->axis[longest].count) longest = i;
@@ -243,7 +243,8 @@ static int run_real(const struct cpu_gemm_table *table, struct call *k, struct m
   int64_t lanes = d == MX_FLOAT64 ? table->real64.lanes : table->real32.lanes, channels = x.shape[n - 1], each = k->w->shape[n - 1];
   bool half = mx_dtype_size(d) == 2, lanewise = k->v.groups > 1 && each == 1 && k->v.out == 1;
   int line = lanewise ? 0 : line_dimension(k, &x, lanes);
-  bool apart = line ? x.strides[line] != 1 : lanewise ? x.strides[n - 1] != 1 || channels % lanes : x.strides[n - 1] != 1 && x.strides[0] != 1 && each > 1;
+  bool strided = x.strides[n - 1] != 1;
+  bool apart = line ? x.strides[line] != 1 : lanewise ? strided || channels % lanes : strided && x.strides[0] != 1 && each > 1;
   mx_buffer *staged = NULL;
   struct stage stage = {.table = table, .dtype = half ? MX_FLOAT32 : d};
   if (half || apart) {
@@ -253,6 +254,51 @@ static int run_real(const struct cpu_gemm_table *table, struct call *k, struct m
   }
   int status = run_phases(table, &k->v, k->dims, k->ndim, d);
   mx_buffer_unref(staged);
+  return status;
+}
+
+/* The weight of a complex convolution for real and imaginary channels side by side: (wr, -wi) makes the real output of (xr, xi),
+ * (wi, wr) the imaginary one. */
+static void real_weight(const struct mx_tensor *w, float *to) {
+  int n = w->ndim;
+  int64_t run = w->size / w->shape[0];
+  for (int64_t i = 0; i < w->size; i++) {
+    int64_t rest = i, from = 0, o = i / run;
+    for (int d = n - 1; d >= 0; d--) from += rest % w->shape[d] * w->strides[d], rest /= w->shape[d];
+    const float *v = (const float *)w->data + 2 * from;
+    float *re = to + 2 * (2 * o * run + i % run), *im = re + 2 * run;
+    re[0] = v[0], re[1] = -v[1];
+    im[0] = v[1], im[1] = v[0];
+  }
+}
+
+static int run_complex(const struct cpu_gemm_table *table, const struct call *k, struct mx_tensor x) {
+  int n = x.ndim, status = MX_OK;
+  int64_t shapes[3][MX_MAX_NDIM], strides[3][MX_MAX_NDIM];
+  mx_buffer *staged = NULL, *weight = NULL;
+  struct stage stage = {.table = table, .dtype = x.dtype};
+  if (x.strides[n - 1] != 1) status = stage_input(&stage, &x, CHANNELS, 0, 1, &staged);
+  if (!status) status = mx_buffer_new(&weight, (size_t)k->w->size * 4 * sizeof(float), MX_MEMORY_HOST);
+  if (!status) {
+    real_weight(k->w, weight->host);
+    struct mx_tensor real[3] = {x, *k->w, *k->y};
+    real[1].data = weight->host;
+    for (int i = 0; i < 3; i++) {
+      real[i].dtype = MX_FLOAT32;
+      real[i].size *= i == 1 ? 4 : 2;
+      memcpy(shapes[i], real[i].shape, (size_t)n * sizeof(int64_t));
+      shapes[i][n - 1] *= 2;
+      if (i == 1) shapes[i][0] *= 2;
+      mx_strides_contiguous(shapes[i], n, strides[i]);
+      for (int d = 0; d < n - 1 && i == 0; d++) strides[i][d] = 2 * x.strides[d];
+      real[i].shape = shapes[i], real[i].strides = strides[i];
+    }
+    struct call parts = {.c = k->c, .w = &real[1], .y = &real[2]};
+    describe(&parts, &real[0]);
+    status = run_real(table, &parts, real[0]);
+  }
+  mx_buffer_unref(staged);
+  mx_buffer_unref(weight);
   return status;
 }
 
@@ -269,7 +315,7 @@ int cpu_conv(const struct mx_call *c, struct mx_tensor *const *in, struct mx_ten
   int status = MX_OK;
   describe(&k, x);
   if (leaves_places(&k.v, k.dims, k.ndim, (int64_t)size)) memset(y->data, 0, (size_t)y->size * size);
-  if (y->dtype == MX_COMPLEX64 || !mx_dtype_is_inexact(y->dtype)) return run_phases(table, &k.v, k.dims, k.ndim, y->dtype);
+  if (!mx_dtype_is_inexact(y->dtype)) return run_phases(table, &k.v, k.dims, k.ndim, y->dtype);
   struct cpu_conv v = k.v;
   bool one = true;
   for (int i = 0; i < k.ndim && one; i++) {
@@ -281,5 +327,5 @@ int cpu_conv(const struct mx_call *c, struct mx_tensor *const *in, struct mx_ten
     one = one && v.axis[i + 1].taps > 0;
   }
   if (one && cpu_conv_simplify(&v, (int64_t)size) && as_product(table, &v, &status)) return status;
-  return run_real(table, &k, *x);
+  return y->dtype == MX_COMPLEX64 ? run_complex(table, &k, *x) : run_real(table, &k, *x);
 }

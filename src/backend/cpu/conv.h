@@ -48,7 +48,7 @@ void cpu_conv_taps_some(const struct cpu_conv_axis *x, int64_t from, int64_t to,
 /* The places that meet the input through a tap; to may be below from. */
 void cpu_conv_places(const struct cpu_conv_axis *x, int64_t tap, int64_t *from, int64_t *to);
 
-/* Any dtype, one term after the other: integers and complex numbers. */
+/* Integers, one term after the other. */
 void cpu_conv_plain(const struct cpu_conv *v);
 /* Input in float32 or float64; stored: the dtype of weight and result. Fails only for want of memory. */
 int cpu_conv_packed(const struct cpu_gemm_table *table, const struct cpu_conv *v, enum mx_dtype stored) MX_MUST_CHECK;

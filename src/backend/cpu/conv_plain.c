@@ -1,5 +1,5 @@
-/* conv_plain.c: convolutions of integers and complex numbers, term by term over rows of places.
- * Invariant: integers are exact modulo 2^bits; terms are added in the order of the taps. */
+/* conv_plain.c: convolutions of integers, term by term over rows of places.
+ * Invariant: exact modulo 2^bits. */
 #include "backend/cpu/conv.h"
 #include "backend/cpu/pool.h"
 
@@ -11,7 +11,6 @@ union sums {
   uint16_t u16[ROW];
   uint32_t u32[ROW];
   uint64_t u64[ROW];
-  float c64[2 * ROW];
 };
 
 /* sum[i] += x[i*stride] * w, one loop for each width. Products of two small unsigned would be of signed int: widened first. */
@@ -19,15 +18,6 @@ union sums {
   for (int64_t i = 0; i < n; i++) s->member[from + i] = (T)(s->member[from + i] + (U)((const T *)x)[i * stride] * *(const T *)w); \
   break;
 static void add_terms(enum mx_dtype dtype, union sums *s, int64_t from, int64_t n, const void *x, int64_t stride, const void *w) {
-  if (dtype == MX_COMPLEX64) {
-    const float *xs = x, re = ((const float *)w)[0], im = ((const float *)w)[1];
-    for (int64_t i = 0; i < n; i++) {
-      const float *at = xs + 2 * i * stride;
-      s->c64[2 * (from + i)] += at[0] * re - at[1] * im;
-      s->c64[2 * (from + i) + 1] += at[0] * im + at[1] * re;
-    }
-    return;
-  }
   switch (mx_dtype_size(dtype)) {
   case 1:
     TERMS(u8, uint8_t, uint32_t)
