@@ -8,6 +8,7 @@
 
 #include <complex.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One for each instruction set; those of another architecture are empty. */
