@@ -8,18 +8,12 @@ import sweep_rows
 mx.set_default_device(mx.cpu)
 
 
-def put(x, k, y):
-    x = x + 0
-    x[k] = y
-    return x
-
-
 def __getattr__(case):
     if "@" not in case:
         raise AttributeError(case)
     text, n = sweep_rows.expression(case.replace("~", " "), 0)
     inputs, side = sweep_rows.data(n, set(re.findall(r"\w+", text)))
-    scope = {"xp": mx, "put": put, "n": n, "side": side}
+    scope = {"xp": mx, "put": sweep_rows.put, "n": n, "side": side}
     for name, value in inputs.items():
         scope[name] = mx.array(value, dtype=mx.float64) if value.dtype == "float64" else mx.array(value)
     run = eval("lambda: " + text, scope)

@@ -7,12 +7,6 @@ from scipy import special
 import sweep_rows
 
 
-def put(x, k, y):
-    x = x + 0
-    x[k] = y
-    return x
-
-
 def __getattr__(case):
     if "@" not in case:
         raise AttributeError(case)
@@ -20,5 +14,5 @@ def __getattr__(case):
     if text is None:
         raise AttributeError(case)
     inputs, side = sweep_rows.data(n, set(re.findall(r"\w+", text)))
-    scope = {"np": np, "special": special, "put": put, "n": n, "side": side, "rng": np.random.default_rng(1), **inputs}
+    scope = {"np": np, "special": special, "put": sweep_rows.put, "n": n, "side": side, "rng": np.random.default_rng(1), **inputs}
     return lambda: eval("lambda: " + text, scope)

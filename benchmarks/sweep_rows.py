@@ -133,6 +133,12 @@ CUBIC_ROWS = {
 }
 
 
+def put(x, k, y):
+    x = x + 0
+    x[k] = y
+    return x
+
+
 def names():
     """Every case as "operation@elements"."""
     return [f"{name}@{n}" for rows, sizes in ((ROWS, SIZES), (CUBIC_ROWS, CUBIC)) for name in rows for n in sizes]
