@@ -1,6 +1,7 @@
 /* print.c: arrays as text, in MLX's form: array([[1, 2],\n       [3, 4]], dtype=int32); graphs as text and as dot. */
 #include "api/handle.h"
 #include "core/half.h"
+#include "core/hash.h"
 #include "eval/eval.h"
 #include "graph/prim.h"
 #include "graph/tape.h"
@@ -127,6 +128,7 @@ struct namer {
     const mx_array *a;
     char *text;
   } *at;
+  int64_t *slots; /* 4 * cap places by the array's address, each an index into at and 1; a drawing may have a million names */
 };
 
 mlx_node_namer mlx_node_namer_new(void) {
@@ -137,25 +139,36 @@ mlx_node_namer mlx_node_namer_new(void) {
 int mlx_node_namer_free(mlx_node_namer namer) {
   struct namer *s = namer.ctx;
   for (int64_t i = 0; s && i < s->n; i++) mx_free(s->at[i].text);
-  if (s) mx_free(s->at);
+  if (s) mx_free(s->at), mx_free(s->slots);
   mx_free(s);
   return MX_OK;
+}
+/* The array's slot, or the free one where it belongs. */
+static int64_t *slot_of(const struct namer *s, const mx_array *a) {
+  uint64_t mask = (uint64_t)(4 * s->cap - 1), i = mx_hash_mix(0, (uint64_t)(uintptr_t)a) & mask;
+  while (s->slots[i] && s->at[s->slots[i] - 1].a != a) i = (i + 1) & mask;
+  return &s->slots[i];
 }
 static int add_name(struct namer *s, const mx_array *a, const char *text) {
   if (s->n == s->cap) {
     int64_t cap = s->cap ? 2 * s->cap : 16;
     struct name *at = mx_realloc(s->at, (size_t)cap * sizeof *at);
-    if (!at) return MX_EMEMORY;
-    s->at = at, s->cap = cap;
+    int64_t *slots = at ? mx_calloc((size_t)(4 * cap), sizeof *slots) : NULL;
+    if (at) s->at = at;
+    if (!slots) return MX_EMEMORY;
+    mx_free(s->slots);
+    s->slots = slots, s->cap = cap;
+    for (int64_t i = 0; i < s->n; i++) *slot_of(s, s->at[i].a) = i + 1;
   }
   char *copy = mx_strdup(text);
   if (!copy) return MX_EMEMORY;
   s->at[s->n++] = (struct name){a, copy};
+  *slot_of(s, a) = s->n; /* a second name takes the place of the first */
   return MX_OK;
 }
 static const char *find_name(struct namer *s, const mx_array *a) {
-  for (int64_t i = s->n - 1; i >= 0; i--)
-    if (s->at[i].a == a) return s->at[i].text;
+  int64_t slot = s->n ? *slot_of(s, a) : 0;
+  if (slot) return s->at[slot - 1].text;
   char text[24];
   int64_t k = s->n;
   if (k < 26) snprintf(text, sizeof text, "%c", (char)('A' + k));
@@ -179,20 +192,44 @@ static void label(char text[256], const mx_array *a) {
   snprintf(text, 256, "%s %s", mx_shape_text(shape, a->t.shape, a->t.ndim), mx_dtype_name(a->t.dtype));
 }
 
-static void dot_node(FILE *os, struct namer *s, const struct mx_tape_node *tn) {
+/* A name inside dot's quotes. */
+static void put_name(FILE *os, struct namer *s, const mx_array *a) {
+  for (const char *c = find_name(s, a); *c; c++) {
+    if (*c == '"' || *c == '\\') fputc('\\', os);
+    fputc(*c, os);
+  }
+}
+/* The definition of an array's own node in the drawing. */
+static void dot_array(FILE *os, struct namer *s, const mx_array *a) {
   char text[256];
+  label(text, a);
+  fputc('"', os);
+  put_name(os, s, a);
+  fprintf(os, "\" [label=\"");
+  put_name(os, s, a);
+  fprintf(os, "\\n%s\"];", text);
+}
+
+static void dot_node(FILE *os, struct namer *s, const struct mx_tape_node *tn) {
   const mx_node *n = tn->node;
   if (!tn->in) {
-    label(text, &n->out[0]);
-    fprintf(os, "  { rank=source; \"%s\" [label=\"%s\\n%s\"]; }\n", find_name(s, &n->out[0]), find_name(s, &n->out[0]), text);
+    fprintf(os, "  { rank=source; ");
+    dot_array(os, s, &n->out[0]);
+    fprintf(os, " }\n");
     return;
   }
   fprintf(os, "  \"%p\" [label=\"%s\", shape=rectangle];\n", (const void *)n, n->prim->name);
-  for (int k = 0; k < n->nin; k++) fprintf(os, "  \"%s\" -> \"%p\";\n", find_name(s, tn->in[k]), (const void *)n);
+  for (int k = 0; k < n->nin; k++) {
+    fprintf(os, "  \"");
+    put_name(os, s, tn->in[k]);
+    fprintf(os, "\" -> \"%p\";\n", (const void *)n);
+  }
   for (int k = 0; k < n->nout; k++) {
-    label(text, &n->out[k]);
-    fprintf(os, "  \"%s\" [label=\"%s\\n%s\"];\n", find_name(s, &n->out[k]), find_name(s, &n->out[k]), text);
-    fprintf(os, "  \"%p\" -> \"%s\";\n", (const void *)n, find_name(s, &n->out[k]));
+    fprintf(os, "  ");
+    dot_array(os, s, &n->out[k]);
+    fprintf(os, "\n  \"%p\" -> \"", (const void *)n);
+    put_name(os, s, &n->out[k]);
+    fprintf(os, "\";\n");
   }
 }
 

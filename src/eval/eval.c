@@ -141,22 +141,24 @@ static bool is_output(const struct mx_step *s, const mx_node *n) {
 }
 
 /* Worth stealing for: a big enough input that nobody but this step holds and that an output could be written over. */
-static bool is_candidate(const struct mx_step *s, const mx_array *a, int64_t uses) {
+static bool is_candidate(const struct mx_step *s, const mx_array *a) {
   const struct mx_tensor *t = &a->t;
   if (!t->buf || t->buf->external || t->buf->read_only) return false;
   if (atomic_load_explicit(&t->buf->refs, memory_order_acquire) != 1) return false;
-  if (atomic_load_explicit(&a->refs, memory_order_acquire) != uses) return false;
-  if (s->kind == MX_STEP_KERNEL && mx_step_root(s)->prim->id == MX_PRIM_compiled) return true;
+  bool compiled = s->kind == MX_STEP_KERNEL && mx_step_root(s)->prim->id == MX_PRIM_compiled;
   if (s->kind == MX_STEP_VIEW || (s->kind == MX_STEP_PROGRAM && s->program->reduce)) return false;
-  if (s->kind == MX_STEP_KERNEL && !mx_step_root(s)->prim->inplace) return false;
-  return t->size > 1 && mx_dtype_size(t->dtype) == mx_dtype_size(s->out[0]->t.dtype) && mx_same_shape(t, &s->out[0]->t) &&
-         mx_tensor_is_contiguous(t);
+  if (s->kind == MX_STEP_KERNEL && !compiled && !mx_step_root(s)->prim->inplace) return false;
+  if (!compiled && (t->size <= 1 || mx_dtype_size(t->dtype) != mx_dtype_size(s->out[0]->t.dtype) || !mx_same_shape(t, &s->out[0]->t) ||
+                    !mx_tensor_is_contiguous(t)))
+    return false;
+  /* Last, because counting edges looks at all inputs: a stack of a million must not look a million times. */
+  return atomic_load_explicit(&a->refs, memory_order_acquire) == edges(s, a);
 }
 
 /* Decides which inputs' buffers may be written over. When any may, the members are stolen (hidden from walkers) and stay so. */
 static bool steal_inputs(struct mx_step *s, bool *may_take) {
   bool any = false;
-  for (int k = 0; k < s->nin; k++) any |= may_take[k] = is_candidate(s, s->in[k], edges(s, s->in[k]));
+  for (int k = 0; k < s->nin; k++) any |= may_take[k] = is_candidate(s, s->in[k]);
   if (!any) return false;
   for (int m = 0; m < s->nnodes; m++)
     if (mx_trace_wants(s->nodes[m])) any = false;
@@ -170,7 +172,7 @@ static bool steal_inputs(struct mx_step *s, bool *may_take) {
   }
   bool left = false;
   for (int k = 0; any && k < s->nin; k++)
-    left |= may_take[k] = may_take[k] && is_candidate(s, s->in[k], edges(s, s->in[k]));
+    left |= may_take[k] = may_take[k] && is_candidate(s, s->in[k]);
   any = any && left;
   for (int m = 0; !any && m < stolen; m++) mx_node_unsteal(s->nodes[m]);
   for (int k = 0; !any && k < s->nin; k++) may_take[k] = false;
