@@ -32,6 +32,8 @@ struct eval {
   struct mx_arena arena;
   struct mx_step *steps;
   int64_t nsteps;
+  _Atomic int failed; /* 0; 1: error is being written; 2: it is there, the first of any of the streams */
+  struct mx_error error;
   struct stream_job {
     struct mx_job job;
     struct eval *e;
@@ -179,7 +181,16 @@ static bool steal_inputs(struct mx_step *s, bool *may_take) {
   return any;
 }
 
-static int step_inputs_ready(const struct mx_step *s) {
+/* Keeps a copy of this thread's error for the evaluation's other streams: what they wait for goes back to lazy. */
+static void note_error(struct eval *e) {
+  int none = 0;
+  if (!atomic_compare_exchange_strong(&e->failed, &none, 1)) return;
+  e->error = mx_error_take();
+  mx_error_raise(&e->error);
+  atomic_store(&e->failed, 2);
+}
+
+static int step_inputs_ready(const struct eval *e, const struct mx_step *s) {
   for (int k = 0; k < s->nin; k++) {
     mx_node *n = s->in[k]->node;
     if (MX_LIKELY(atomic_load_explicit(&n->state, memory_order_acquire) == MX_DONE)) continue;
@@ -188,6 +199,7 @@ static int step_inputs_ready(const struct mx_step *s) {
     uint8_t state = atomic_load_explicit(&n->state, memory_order_acquire);
     if (state == MX_FAILED) return node_raise(n);
     if (state != MX_DONE) {
+      if (atomic_load(&e->failed) == 2) return mx_error_raise(&e->error);
       input_lost = true;
       return mx_fail(MX_ERUNTIME, "[eval] An input was not computed: its evaluation failed elsewhere.");
     }
@@ -214,9 +226,10 @@ static void step_publish(struct mx_step *s, bool stolen) {
   for (int m = 0; m < s->nnodes; m++) mx_node_unref(s->nodes[m]); /* last: s->out points into them */
 }
 
-static int step_run(struct mx_step *s) {
-  int status = step_inputs_ready(s);
+static int step_run(struct eval *e, struct mx_step *s) {
+  int status = step_inputs_ready(e, s);
   if (status) {
+    if (!input_lost) note_error(e);
     step_revert(s, 0);
     return status;
   }
@@ -229,6 +242,7 @@ static int step_run(struct mx_step *s) {
     size_t n = (size_t)s->nin + (size_t)s->nout;
     more = mx_malloc(n * (2 * sizeof(void *) + sizeof(bool)));
     if (!more) {
+      note_error(e);
       step_revert(s, 0);
       return MX_EMEMORY;
     }
@@ -244,6 +258,7 @@ static int step_run(struct mx_step *s) {
   struct mx_call call = mx_node_call(root, root->in, s->kind == MX_STEP_PROGRAM ? few_out : outs);
   status = mx_run_step(s, &call, in, out, may_take);
   mx_free(more);
+  if (status) note_error(e);
   if (!status) {
     step_publish(s, stolen);
   } else if (!stolen || (status == MX_EMEMORY && s->kind == MX_STEP_PROGRAM)) {
@@ -264,6 +279,7 @@ static void eval_drop(struct eval *e) {
   mx_walk_free(&e->order);
   mx_arena_free(&e->arena);
   mx_free(e->jobs);
+  mx_error_release(&e->error);
   if (e->heap) mx_free(e);
 }
 
@@ -279,10 +295,10 @@ static int run_steps(struct eval *e, const struct mx_stream *only) {
       continue;
     }
     work += s->out[0]->t.size;
-    status = step_run(s);
+    status = step_run(e, s);
     if (!status && work > 1 << 24) { /* a long evaluation on the asking thread can be interrupted between steps */
       work = 0;
-      status = mx_poll();
+      if ((status = mx_poll())) note_error(e);
     }
   }
   return status;
@@ -292,6 +308,7 @@ static int stream_job_run(struct mx_job *j) {
   struct stream_job *job = (struct stream_job *)j;
   struct eval *e = job->e;
   mx_error_clear();
+  input_lost = false;
   int status = run_steps(e, job->stream);
   eval_drop(e);
   return status;
@@ -363,6 +380,8 @@ static int start(mx_array *const *arrays, int64_t n, bool async) {
     e->heap = heap;
     e->jobs = NULL;
     e->nsteps = 0;
+    e->failed = 0;
+    e->error = (struct mx_error){MX_OK, NULL};
     mx_walk_init(&e->order);
     mx_arena_init(&e->arena);
     mx_lock(&mx_walk_lock);

@@ -57,7 +57,8 @@ static void *work(void *arg) {
     mx_unlock(&q->lock);
     int status = j->run(j);
     mx_lock(&q->lock);
-    if (status && !q->error.status) q->error = mx_error_take();
+    /* An interruption was told to who waited; what was interrupted is lazy again. */
+    if (status && status != MX_ECALLBACK && !q->error.status) q->error = mx_error_take();
     q->busy = false;
     if (!q->first) mx_wake_all(&q->done);
   }

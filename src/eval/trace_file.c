@@ -1,5 +1,6 @@
 /* trace_file.c: MLX_TRACE=file.json.
- * Invariant: the file is a valid JSON array after every event but for its closing bracket, which readers do not need. */
+ * Invariant: the file is a valid JSON array after every event: each is written over the closing bracket, and closes again.
+ * (A pipe cannot: there the bracket is missing, which Chrome and Perfetto allow.) */
 #include "eval/trace_file.h"
 
 #include "core/thread.h"
@@ -13,6 +14,7 @@
 
 static mx_mutex lock = MX_MUTEX_INIT;
 static FILE *file;
+static int64_t events;
 static _Atomic int on = -1;
 static _Atomic int thread_count;
 static _Thread_local int thread_number;
@@ -23,7 +25,7 @@ bool mx_trace_file_on(void) {
   mx_lock(&lock);
   if (on < 0) {
     const char *path = getenv("MLX_TRACE");
-    if (path && *path && (file = fopen(path, "w"))) fputs("[\n", file);
+    if (path && *path && (file = fopen(path, "w"))) fputs("[\n]\n", file);
     atomic_store(&on, file != NULL);
   }
   mx_unlock(&lock);
@@ -63,12 +65,15 @@ void mx_trace_file_step(const struct mx_step *s, struct mx_tensor *const *in, st
   int64_t end = mx_trace_file_now();
   if (!thread_number) thread_number = atomic_fetch_add(&thread_count, 1) + 1;
   mx_lock(&lock);
+  bool again = fseek(file, events ? -3 : -2, SEEK_CUR) == 0;
   fprintf(file,
-          "{\"name\":\"%s\",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":%ld,\"tid\":%d,\"ts\":%lld,\"dur\":%lld,"
-          "\"args\":{\"in\":\"%s\",\"out\":\"%s\",\"bytes\":%lld,\"stream\":%d}},\n",
-          name, s->kind == MX_STEP_PROGRAM ? "program" : s->kind == MX_STEP_VIEW ? "view" : "kernel", (long)getpid(),
+          "%s{\"name\":\"%s\",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":%ld,\"tid\":%d,\"ts\":%lld,\"dur\":%lld,"
+          "\"args\":{\"in\":\"%s\",\"out\":\"%s\",\"bytes\":%lld,\"stream\":%d}}%s",
+          events && again ? ",\n" : "", name, s->kind == MX_STEP_PROGRAM ? "program" : s->kind == MX_STEP_VIEW ? "view" : "kernel", (long)getpid(),
           thread_number, (long long)begin, (long long)(end - begin), ins, outs,
-          (long long)(bytes_of(in, s->nin) + bytes_of(out, s->nout)), s->stream ? s->stream->index : -1);
+          (long long)(bytes_of(in, s->nin) + bytes_of(out, s->nout)), s->stream ? s->stream->index : -1,
+          again ? "\n]\n" : ",\n");
+  events++;
   fflush(file);
   mx_unlock(&lock);
 }

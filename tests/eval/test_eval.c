@@ -171,6 +171,27 @@ TEST(an_error_on_a_stream_s_worker_is_raised_where_the_result_is_asked_for) {
   mx_unref(big);
 }
 
+TEST(an_error_on_another_stream_is_raised_by_what_depends_on_it) {
+  struct mx_stream *s = mx_stream_new((struct mx_device){MX_CPU, 0});
+  REQUIRE(s);
+  mx_array *x = array_of((float[]){1, 2, 3}, 3), *picked = NULL, *more = NULL;
+  for (int i = 0; i < 50; i++) {
+    mx_build b;
+    mx_build_begin(&b, s);
+    CHECK_OK(mx_build_end(&b, mx_take(&b, x, mx_scalar(&b, 7, MX_INT32), NULL), &picked));
+    mx_build_begin(&b, NULL);
+    CHECK_OK(mx_build_end(&b, mx_add(&b, picked, picked), &more));
+    if (i % 2) mx_eval_async(&picked, 1);
+    CHECK_ERROR(mx_eval_one(more), MX_EINDEX, "out of bounds");
+    CHECK_ERROR(mx_eval_one(picked), MX_EINDEX, "out of bounds");
+    CHECK_ERROR(mx_synchronize(s), MX_EINDEX, "out of bounds");
+    CHECK_OK(mx_synchronize(s));
+    mx_unref(picked);
+    mx_unref(more);
+  }
+  mx_unref(x);
+}
+
 /* Eight threads that build and evaluate on shared arrays and streams. */
 
 struct shared {
