@@ -509,3 +509,16 @@ def test_wrong_arguments_say_what_is_wrong(call, error, text):
 def test_importing_pulls_in_no_numpy():
     code = "import sys, mlx.core; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("mode", ["reflect", "symmetric", "edge", "constant"])
+@pytest.mark.parametrize("low, high", [(0, 0), (1, 0), (0, 3), (3, 4), (4, 2), (5, 9), (11, 0)])
+def test_pad_matches_numpy_for_one_bounce_and_many(mode, low, high):
+    for shape in ((4,), (2, 5), (3, 1)):
+        x = np.arange(float(np.prod(shape))).reshape(shape)
+        width = [(high, low)] * (len(shape) - 1) + [(low, high)]
+        np.testing.assert_array_equal(np.array(mx.pad(mx.array(x), width, mode=mode)), np.pad(x, width, mode=mode))
+    # each element's derivative is how often it stands in the result
+    x = np.arange(5.0)
+    want = [(np.pad(x, (low, high), mode=mode) == i).sum() - (mode == "constant" and i == 0) * (low + high) for i in x]
+    assert mx.grad(lambda a: mx.pad(a, (low, high), mode=mode).sum())(mx.array(x)).tolist() == want

@@ -199,12 +199,33 @@ static int64_t mirrored(int64_t k, int64_t n, enum mx_pad_mode mode) {
   k = (k % period + period) % period;
   return k < n ? k : mode == MX_PAD_REFLECT ? period - k : period - 1 - k;
 }
+/* count elements of one axis from `start` on, step 1 or -1; step 0: one of them, again and again. */
+static mx_array *run_of(mx_build *b, mx_array *a, int axis, int64_t start, int64_t count, int64_t step) {
+  int64_t from[MX_MAX_NDIM] = {0}, to[MX_MAX_NDIM], by[MX_MAX_NDIM], shape[MX_MAX_NDIM];
+  for (int d = 0; d < a->t.ndim; d++) to[d] = shape[d] = a->t.shape[d], by[d] = 1;
+  int64_t stop = step ? start + count * step : start + 1;
+  from[axis] = start, to[axis] = stop < 0 ? -a->t.shape[axis] - 1 : stop, by[axis] = step ? step : 1, shape[axis] = count;
+  a = mx_slice(b, a, from, to, by);
+  return step ? a : mx_broadcast_to(b, a, shape, a ? a->t.ndim : 0);
+}
+/* What stands before and after the elements of an axis, where it is no longer than they are: other layouts of them. */
+static mx_array *pad_by_slices(mx_build *b, mx_array *a, int axis, int64_t low, int64_t high, enum mx_pad_mode mode) {
+  int64_t n = a->t.shape[axis], skip = mode == MX_PAD_REFLECT;
+  mx_array *parts[3];
+  int count = 0;
+  if (low) parts[count++] = mode == MX_PAD_EDGE ? run_of(b, a, axis, 0, low, 0) : run_of(b, a, axis, low - 1 + skip, low, -1);
+  parts[count++] = a;
+  if (high) parts[count++] = mode == MX_PAD_EDGE ? run_of(b, a, axis, n - 1, high, 0) : run_of(b, a, axis, n - 1 - skip, high, -1);
+  return mx_concatenate(b, parts, count, axis);
+}
 static mx_array *pad_by_index(mx_build *b, mx_array *a, int axis, int64_t low, int64_t high, enum mx_pad_mode mode) {
   if (!a || b->status || (!low && !high)) return a;
   int64_t n = a->t.shape[axis], size;
   if (n == 0) return mx_build_fail(b, MX_EVALUE, "[pad] Cannot pad the empty axis %d from its edges.", axis);
   if (__builtin_add_overflow(n, low, &size) || __builtin_add_overflow(size, high, &size) || size > INT64_MAX / 8)
     return mx_build_fail(b, MX_EVALUE, "[pad] The result has too many elements.");
+  int64_t most = mode == MX_PAD_REFLECT ? n - 1 : n;
+  if (mode == MX_PAD_EDGE || (low <= most && high <= most)) return pad_by_slices(b, a, axis, low, high, mode);
   mx_buffer *buf;
   if ((b->status = mx_buffer_new(&buf, (size_t)size * sizeof(int64_t), MX_MEMORY_HOST))) return NULL;
   for (int64_t i = 0; i < size; i++) ((int64_t *)buf->host)[i] = mirrored(i - low, n, mode);
