@@ -105,17 +105,29 @@ mx_array *mx_stft(mx_build *b, mx_array *x, const struct mx_stft *p) {
   return mx_swapaxes(b, y, -1, -2);
 }
 
-/* Frames (…, count, n) added up where they lie: (…, n + hop (count - 1)). */
+/* Frames (…, count, n) added up where they lie: (…, n + hop (count - 1)). Cut into k = ceil(n / hop) pieces of hop samples and
+ * with k - 1 empty frames before and after, line i of the result is the sum of piece j of frame i + k - 1 - j. */
 static mx_array *overlapped(mx_build *b, mx_array *frames, int64_t hop) {
+  int64_t from[MX_MAX_NDIM] = {0}, to[MX_MAX_NDIM], by[MX_MAX_NDIM];
   if (!frames) return NULL;
-  int last = frames->t.ndim - 2;
-  int64_t count = frames->t.shape[last], n = frames->t.shape[last + 1], size = n + hop * (count - 1), shape[MX_MAX_NDIM], line[MX_MAX_NDIM];
-  for (int d = 0; d < last; d++) shape[d] = line[d] = frames->t.shape[d];
-  shape[last] = mx_times(count, n), line[last] = size;
-  mx_array *start = mx_arange(b, 0, (double)count * (double)hop, (double)hop, MX_INT64);
-  mx_array *at = mx_add(b, mx_expand_dims(b, start, (int[]){1}, 1), mx_arange(b, 0, (double)n, 1, MX_INT64));
-  at = mx_broadcast_to(b, mx_reshape(b, at, &shape[last], 1), shape, last + 1);
-  return mx_scatter_add_axis(b, mx_zeros(b, line, last + 1, frames->t.dtype), at, mx_reshape(b, frames, shape, last + 1), last);
+  int last = frames->t.ndim - 1, axes[2] = {last - 1, last};
+  int64_t count = frames->t.shape[last - 1], n = frames->t.shape[last], k = (n + hop - 1) / hop;
+  int64_t low[2] = {k - 1, 0}, high[2] = {k - 1, k * hop - n};
+  frames = mx_pad(b, frames, axes, 2, low, high, mx_scalar(b, 0, frames->t.dtype), MX_PAD_CONSTANT);
+  if (!frames) return NULL;
+  for (int d = 0; d <= last; d++) to[d] = frames->t.shape[d], by[d] = 1;
+  mx_array *sum = NULL;
+  for (int64_t j = 0; j < k && !b->status; j++) {
+    from[last - 1] = k - 1 - j, to[last - 1] = from[last - 1] + count + k - 1;
+    from[last] = j * hop, to[last] = from[last] + hop;
+    mx_array *piece = mx_slice(b, frames, from, to, by);
+    sum = sum ? mx_add(b, sum, piece) : piece;
+  }
+  sum = mx_flatten(b, sum, -2, -1);
+  int64_t size = n + hop * (count - 1);
+  for (int d = 0; d < last; d++) from[d] = 0, to[d] = frames->t.shape[d];
+  to[last - 1] = size;
+  return mx_slice(b, sum, from, to, by);
 }
 /* The sum of the frames over that of the squared window, where it is not too small to divide by. */
 static mx_array *normalized(mx_build *b, mx_array *frames, const struct frames *f) {
