@@ -162,6 +162,7 @@ static bool is_numpy_scalar(PyObject *o) {
 bool is_scalar(PyObject *o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o); }
 
 bool is_array_like(PyObject *o) {
+  if (o == Py_None || PyUnicode_Check(o)) return false;
   return Array_Check(o) || is_scalar(o) || PyObject_CheckBuffer(o) || PyObject_HasAttrString(o, "__mlx_array__") ||
          PyObject_HasAttrString(o, "__array_interface__") || PyObject_HasAttrString(o, "__dlpack__");
 }
@@ -382,6 +383,21 @@ static int stack_list(PyObject *o, mlx_array *h) {
   return status;
 }
 
+/* The usual dtypes of numbers are written in place of the wide ones, so that a short list needs no operation. */
+static mlx_dtype narrow_numbers(char *data, int64_t n, mlx_dtype have, mlx_dtype want) {
+  bool floats = have == MLX_FLOAT64 && want == MLX_FLOAT32, ints = have == MLX_INT64 && want == MLX_INT32;
+  if (!floats && !ints) return have;
+  for (int64_t i = 0; i < n; i++) {
+    int64_t wide;
+    double real;
+    memcpy(&wide, data + 8 * i, 8);
+    memcpy(&real, data + 8 * i, 8);
+    if (floats) memcpy(data + 4 * i, &(float){(float)real}, 4);
+    else memcpy(data + 4 * i, &(int32_t){(int32_t)wide}, 4);
+  }
+  return want;
+}
+
 static int from_list(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
   struct nest s = {0};
   if (measure(o, &s, 0)) return -1;
@@ -396,12 +412,13 @@ static int from_list(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
   static const mlx_dtype natural[] = {MLX_INT64, MLX_INT64, MLX_FLOAT64, MLX_COMPLEX64};
   int status = fill(o, &s, &at);
   mlx_dtype have = s.unsigned_wide && s.rank <= 1 ? MLX_UINT64 : natural[s.rank];
+  static const mlx_dtype usual[] = {MLX_BOOL, MLX_INT32, MLX_FLOAT32, MLX_COMPLEX64};
+  mlx_dtype want = dtype ? *dtype : s.rank == 1 && s.wide ? have : usual[s.rank];
+  if (!status && !(s.rank == 1 && s.wide)) have = narrow_numbers(data, n, have, want);
   if (!status && mlx_ravel_array_new_data(h, data, s.shape, s.ndim, have)) status = -1, raise_error();
   PyMem_Free(data);
   if (status) return -1;
   if (n == 0 && !dtype) return cast_in_place(h, MLX_FLOAT32);
-  static const mlx_dtype usual[] = {MLX_BOOL, MLX_INT32, MLX_FLOAT32, MLX_COMPLEX64};
-  mlx_dtype want = dtype ? *dtype : s.rank == 1 && s.wide ? have : usual[s.rank];
   if (cast_in_place(h, want)) return -1;
   return wait_for(*h);
 }
@@ -440,12 +457,17 @@ static void copy_strided(char *dst, const char *src, const Py_buffer *b, int dim
   }
 }
 
-static int from_buffer(PyObject *o, const mlx_dtype *dtype, mlx_array *h, bool bfloat) {
+/* 1: this buffer cannot be read but perhaps NumPy can (asked for by `quietly`). */
+static int from_buffer(PyObject *o, const mlx_dtype *dtype, mlx_array *h, bool bfloat, bool quietly) {
   Py_buffer b;
-  if (PyObject_GetBuffer(o, &b, PyBUF_STRIDES | PyBUF_FORMAT)) return -1;
+  if (PyObject_GetBuffer(o, &b, PyBUF_STRIDES | PyBUF_FORMAT)) return quietly ? (PyErr_Clear(), 1) : -1;
   mlx_dtype narrow;
   int have = format_dtype(b.format ? b.format : "B", b.itemsize, &narrow), status = 0;
   if (bfloat) have = MLX_BFLOAT16, narrow = MLX_BFLOAT16;
+  if (have < 0 && quietly) {
+    PyBuffer_Release(&b);
+    return 1;
+  }
   if (have < 0 || b.ndim > MAX_NDIM) {
     PyErr_Format(PyExc_ValueError, "An array cannot be made of a buffer with format \"%s\" and %d dimensions.", b.format ? b.format : "B",
                  b.ndim);
@@ -484,7 +506,7 @@ static int from_foreign(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
   else if (text && !strcmp(text, "complex128")) b = PyObject_CallMethod(a, "astype", "s", "complex64");
   else if (text && !strcmp(text, "object")) PyErr_Format(PyExc_ValueError, "An array cannot be made of %R", Py_TYPE(o));
   else if (text) b = Py_NewRef(a);
-  if (b) status = from_buffer(b, dtype, h, bfloat);
+  if (b) status = from_buffer(b, dtype, h, bfloat, false);
   Py_XDECREF(b);
   Py_XDECREF(name);
   Py_XDECREF(dt);
@@ -505,18 +527,12 @@ int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
     return scalar(o, false, MLX_BOOL, h) ? -1 : cast_in_place(h, *dtype);
   }
   if (PyList_Check(o) || PyTuple_Check(o)) return from_list(o, dtype, h);
-  if (PyObject_HasAttrString(o, "__array_interface__") || PyObject_HasAttrString(o, "__mlx_array__")) {
-    PyObject *dt = PyObject_GetAttrString(o, "dtype");
-    PyErr_Clear();
-    PyObject *kind = dt ? PyObject_GetAttrString(dt, "kind") : NULL;
-    const char *k = kind ? PyUnicode_AsUTF8(kind) : "V";
-    PyErr_Clear();
-    bool plain = k && strchr("biuf", *k) && PyObject_CheckBuffer(o);
-    Py_XDECREF(kind);
-    Py_XDECREF(dt);
-    return plain ? from_buffer(o, dtype, h, false) : from_foreign(o, dtype, h);
+  if (PyObject_CheckBuffer(o)) {
+    int status = from_buffer(o, dtype, h, false, true);
+    if (status <= 0) return status;
   }
-  if (PyObject_CheckBuffer(o)) return from_buffer(o, dtype, h, false);
+  if (PyObject_HasAttrString(o, "__array_interface__") || PyObject_HasAttrString(o, "__mlx_array__")) return from_foreign(o, dtype, h);
+  if (PyObject_CheckBuffer(o)) return from_buffer(o, dtype, h, false, false);
   if (PyObject_HasAttrString(o, "__dlpack__")) {
     if (from_dlpack(o, true, h)) return -1;
     bool wide = mlx_array_dtype(*h) == MLX_FLOAT64;

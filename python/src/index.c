@@ -36,6 +36,7 @@ static void key_free(struct key *k) {
 }
 
 static bool is_index_array(PyObject *o) {
+  if (PyLong_CheckExact(o) || PySlice_Check(o)) return false; /* first: to ask an object for an attribute it lacks takes a microsecond */
   return Array_Check(o) || PyBool_Check(o) || PyList_Check(o) || PyTuple_Check(o) ||
          (!is_scalar(o) && !PySlice_Check(o) && !PyIndex_Check(o) && is_array_like(o)) ||
          (PyIndex_Check(o) && PyObject_HasAttrString(o, "__array_interface__") && PyObject_HasAttrString(o, "__len__"));
