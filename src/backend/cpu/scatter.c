@@ -14,7 +14,9 @@ struct scatter {
   const struct mx_tensor *out, *updates, *const *index;
   const int64_t *axes;
   int n, lead; /* index arrays; dimensions of the indices */
+  enum mx_update_mode mode;
   cpu_tile_fn fn; /* NULL: the update replaces */
+  int64_t lead_step; /* from one update to the next, where that is one step */
   int64_t size, rows, width, step, from_step; /* of an element; of a slice: rows of width elements, and their steps */
 };
 
@@ -69,12 +71,48 @@ static void scatter_places(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
+/* Are the dimensions of the indices as one in the updates? Then *step leads from one update to the next. */
+static bool lead_step(const struct scatter *s, int64_t *step) {
+  int64_t next = 0;
+  bool any = false;
+  *step = 0;
+  for (int d = s->lead - 1; d >= 0; d--) {
+    int64_t n = s->updates->shape[d], by = s->updates->strides[d];
+    if (n == 1) continue;
+    if (any && by != next) return false;
+    if (!any) *step = by;
+    any = true;
+    next = n * by;
+  }
+  return true;
+}
+/* Slices that are one element wide, as they stand in rows [begin, end): all indices, one row after the other. Rows never meet. */
+static void scatter_elements(void *ctx, int64_t begin, int64_t end) {
+  const struct scatter *s = ctx;
+  const struct mx_tensor *out = s->out, *u = s->updates;
+  int64_t count = s->index[0]->size, index[CHUNK], offset[CHUNK], step = s->lead_step;
+  for (int64_t at = 0; at < count; at += CHUNK) {
+    int64_t m = count - at < CHUNK ? count - at : CHUNK;
+    memset(offset, 0, sizeof offset);
+    for (int k = 0; k < s->n; k++) {
+      int64_t axis = s->axes[k], by = out->strides[axis];
+      cpu_load_indices(s->index[k], at, m, out->shape[axis], index);
+      for (int64_t i = 0; i < m; i++) offset[i] += index[i] * by;
+    }
+    for (int64_t r = begin; r < end; r++) {
+      int64_t to = cpu_offset(out->ndim, u->shape + s->lead, out->strides, r);
+      int64_t from = cpu_offset(out->ndim, u->shape + s->lead, u->strides + s->lead, r) + at * step;
+      cpu_put(s->mode, out->dtype, m, (char *)out->data + to * s->size, offset, (const char *)u->data + from * s->size, step);
+    }
+  }
+}
+
 int cpu_scatter(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   const struct mx_mode_params *p = c->p.head;
   int n = c->nin - 2, status = MX_OK;
   const struct mx_tensor *a = out[0], *u = in[n + 1];
   struct scatter s = {.out = a, .updates = u, .index = (const struct mx_tensor *const *)(in + 1), .axes = c->p.ints, .n = n,
-                      .lead = in[1]->ndim, .fn = cpu_update_op((enum mx_update_mode)p->mode, a->dtype),
+                      .lead = in[1]->ndim, .mode = (enum mx_update_mode)p->mode, .fn = cpu_update_op((enum mx_update_mode)p->mode, a->dtype),
                       .size = (int64_t)mx_dtype_size(a->dtype)};
   const int64_t *slice = u->shape + s.lead;
   for (int k = 0; k < n && !status && u->size; k++) {
@@ -88,6 +126,12 @@ int cpu_scatter(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
   s.from_step = u->strides[u->ndim - 1];
   int64_t count = in[1]->size, each = u->size / count;
   s.rows = each / s.width;
+  bool single = s.width == 1 && lead_step(&s, &s.lead_step);
+  for (int k = 0; k < n; k++) single = single && slice[c->p.ints[k]] == 1; /* else rows could meet */
+  if (single) {
+    cpu_parallel_for(each, PARALLEL_ELEMENTS / count + 1, scatter_elements, &s);
+    return MX_OK;
+  }
   int64_t axis = c->p.ints[0], places = a->shape[axis];
   bool share = each >= WIDE_SLICE && u->size > PARALLEL_ELEMENTS && slice[axis] == 1; /* else two parts would meet, or wait */
   if (share) cpu_parallel_for(places, places / (2 * cpu_pool_threads()) + 1, scatter_places, &s);
@@ -98,29 +142,27 @@ int cpu_scatter(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
 struct scatter_axis {
   const struct mx_tensor *out, *index, *updates;
   int axis;
-  cpu_tile_fn fn;
-  int64_t size;
+  enum mx_update_mode mode;
+  int64_t size, rows; /* of an element; rows of the last dimension to one position of the dimensions before the axis */
   int64_t strides[MX_MAX_NDIM]; /* of out, without the axis */
 };
 
-/* Positions of the indices in row-major order, serially along the axis: two may name one place. begin and end cut the
- * dimensions before the axis (all of them as one), which never meet. */
+/* Rows of the indices in order: two indices may name one place. begin and end cut the dimensions before the axis (all of them as
+ * one), which never meet. */
 static void scatter_rows(void *ctx, int64_t begin, int64_t end) {
   const struct scatter_axis *s = ctx;
   const struct mx_tensor *t = s->index;
-  int64_t inner = 1, along = s->out->strides[s->axis], index[CHUNK];
-  for (int d = s->axis; d < t->ndim; d++) inner *= t->shape[d];
-  char updates[CHUNK * 8];
-  for (int64_t at = begin * inner; at < end * inner; at += CHUNK) {
-    int64_t m = end * inner - at < CHUNK ? end * inner - at : CHUNK;
-    cpu_load_indices(t, at, m, s->out->shape[s->axis], index);
-    cpu_load(s->updates, at, m, updates);
-    for (int64_t i = 0; i < m; i++) {
-      int64_t offset = cpu_offset(t->ndim, t->shape, s->strides, at + i) + index[i] * along;
-      char *to = (char *)s->out->data + offset * s->size;
-      const char *from = updates + i * s->size;
-      if (s->fn) s->fn(1, to, to, from, NULL);
-      else memcpy(to, from, (size_t)s->size);
+  int last = t->ndim - 1;
+  int64_t width = t->shape[last], step = s->strides[last], along = s->out->strides[s->axis], index[CHUNK];
+  int64_t from_step = s->updates->strides[last];
+  for (int64_t r = begin * s->rows; r < end * s->rows; r++) {
+    char *to = (char *)s->out->data + cpu_offset(last, t->shape, s->strides, r) * s->size;
+    const char *from = (const char *)s->updates->data + cpu_offset(last, t->shape, s->updates->strides, r) * s->size;
+    for (int64_t at = 0; at < width; at += CHUNK) {
+      int64_t m = width - at < CHUNK ? width - at : CHUNK;
+      cpu_load_indices(t, r * width + at, m, s->out->shape[s->axis], index);
+      for (int64_t i = 0; i < m; i++) index[i] = index[i] * along + (at + i) * step;
+      cpu_put(s->mode, s->out->dtype, m, to, index, from + at * from_step * s->size, from_step);
     }
   }
 }
@@ -129,8 +171,7 @@ int cpu_scatter_axis(const struct mx_call *c, struct mx_tensor *const *in, struc
   const struct mx_mode_params *p = c->p.head;
   const struct mx_tensor *a = out[0], *index = in[1];
   struct scatter_axis s = {.out = a, .index = index, .updates = in[2], .axis = (int)c->p.ints[0],
-                           .fn = cpu_update_op((enum mx_update_mode)p->mode, a->dtype),
-                           .size = (int64_t)mx_dtype_size(a->dtype)};
+                           .mode = (enum mx_update_mode)p->mode, .size = (int64_t)mx_dtype_size(a->dtype)};
   int status = cpu_check_indices("scatter_axis", index, s.axis, a->shape[s.axis], 1);
   if (!status && out[0]->data != in[0]->data) status = cpu_copy(in[0], out[0]);
   if (status || index->size == 0) return status;
@@ -139,6 +180,8 @@ int cpu_scatter_axis(const struct mx_call *c, struct mx_tensor *const *in, struc
     s.strides[d] = d == s.axis ? 0 : a->strides[d];
     if (d < s.axis) lead *= index->shape[d];
   }
+  s.rows = index->size / lead / index->shape[a->ndim - 1];
+  if (s.axis == a->ndim - 1) s.rows = 1;
   cpu_parallel_for(lead, PARALLEL_ELEMENTS / (index->size / lead) + 1, scatter_rows, &s);
   return MX_OK;
 }

@@ -17,7 +17,69 @@ cpu_tile_fn cpu_update_op(enum mx_update_mode mode, enum mx_dtype dtype) {
   return cpu_tile_table()->op[dtype == MX_BOOL ? truth[mode] : number[mode]][dtype];
 }
 
+#define PUT(name, T, expr)                                                                                    \
+  static void name(int64_t n, void *pd, const int64_t *off, const void *pu, int64_t us) {                     \
+    T *d = pd;                                                                                                \
+    const T *u = pu;                                                                                          \
+    for (int64_t i = 0; i < n; i++) {                                                                         \
+      T y = u[i * us], x = d[off[i]];                                                                         \
+      (void)x;                                                                                                \
+      d[off[i]] = (T)(expr);                                                                                  \
+    }                                                                                                         \
+  }
+#define PUT_SIGNLESS(t, T) PUT(put_##t, T, y) PUT(sum_##t, T, x + y) PUT(prod_##t, T, (unsigned long long)x * y)
+#define PUT_ORDER(t, T) PUT(max_##t, T, x > y ? x : y) PUT(min_##t, T, x < y ? x : y)
+#define PUT_FLOAT(t, T)                                                                                       \
+  PUT(sum_##t, T, x + y) PUT(prod_##t, T, x * y) PUT(max_##t, T, x > y || x != x ? x : y) PUT(min_##t, T, x < y || x != x ? x : y)
+PUT_SIGNLESS(u8, uint8_t) PUT_SIGNLESS(u16, uint16_t) PUT_SIGNLESS(u32, uint32_t) PUT_SIGNLESS(u64, uint64_t)
+PUT_ORDER(u8, uint8_t) PUT_ORDER(u16, uint16_t) PUT_ORDER(u32, uint32_t) PUT_ORDER(u64, uint64_t)
+PUT_ORDER(i8, int8_t) PUT_ORDER(i16, int16_t) PUT_ORDER(i32, int32_t) PUT_ORDER(i64, int64_t)
+PUT_FLOAT(f32, float) PUT_FLOAT(f64, double)
+
+typedef void (*put_fn)(int64_t n, void *d, const int64_t *off, const void *u, int64_t us);
+void cpu_put(enum mx_update_mode mode, enum mx_dtype dtype, int64_t n, void *d, const int64_t *off, const void *u, int64_t us) {
+#define SIGNLESS(op)                                                                                          \
+  [MX_UINT8] = op##_u8, [MX_UINT16] = op##_u16, [MX_UINT32] = op##_u32, [MX_UINT64] = op##_u64, [MX_INT8] = op##_u8, [MX_INT16] = op##_u16, \
+  [MX_INT32] = op##_u32, [MX_INT64] = op##_u64
+#define SIGNED(op)                                                                                            \
+  [MX_UINT8] = op##_u8, [MX_UINT16] = op##_u16, [MX_UINT32] = op##_u32, [MX_UINT64] = op##_u64, [MX_INT8] = op##_i8, [MX_INT16] = op##_i16, \
+  [MX_INT32] = op##_i32, [MX_INT64] = op##_i64
+#define FLOATS(op) [MX_FLOAT32] = op##_f32, [MX_FLOAT64] = op##_f64
+  static const put_fn table[][MX_DTYPE_COUNT] = {
+      [MX_UPDATE_NONE] = {SIGNLESS(put), [MX_BOOL] = put_u8, [MX_FLOAT16] = put_u16, [MX_BFLOAT16] = put_u16, [MX_FLOAT32] = put_u32,
+                          [MX_FLOAT64] = put_u64, [MX_COMPLEX64] = put_u64},
+      [MX_UPDATE_SUM] = {SIGNLESS(sum), FLOATS(sum)},
+      [MX_UPDATE_PROD] = {SIGNLESS(prod), FLOATS(prod)},
+      [MX_UPDATE_MAX] = {SIGNED(max), FLOATS(max)},
+      [MX_UPDATE_MIN] = {SIGNED(min), FLOATS(min)}};
+  if (table[mode][dtype]) {
+    table[mode][dtype](n, d, off, u, us);
+    return;
+  }
+  cpu_tile_fn fn = cpu_update_op(mode, dtype);
+  int64_t size = (int64_t)mx_dtype_size(dtype);
+  for (int64_t i = 0; i < n; i++) {
+    char *to = (char *)d + off[i] * size;
+    fn(1, to, to, (const char *)u + i * us * size, NULL);
+  }
+}
+
 void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t *dst) {
+#define WHOLE(T)                                                                                              \
+  for (int64_t i = 0; i < n; i++) {                                                                           \
+    int64_t v = ((const T *)t->data)[start + i];                                                              \
+    dst[i] = v + (v < 0 ? size : 0);                                                                          \
+  }                                                                                                           \
+  return;
+  if (mx_tensor_is_contiguous(t)) {
+    switch (t->dtype) {
+    case MX_INT32: WHOLE(int32_t)
+    case MX_UINT32: WHOLE(uint32_t)
+    case MX_INT64: WHOLE(int64_t)
+    default: break;
+    }
+  }
+#undef WHOLE
   char raw[CHUNK * 8];
   cpu_tile_fn widen = cpu_tile_table()->cast[t->dtype][MX_INT64];
   for (int64_t i = 0; i < n; i += CHUNK) {
@@ -34,8 +96,30 @@ struct check {
   _Atomic int64_t bad; /* the first bad position; t->size when all are good */
 };
 
+/* Is one of n whole indices outside? Without a branch, so that it runs as vectors. */
+static bool any_outside(const struct check *c, int64_t at, int64_t n) {
+  int64_t low = -c->size, high = c->size - c->room;
+  uint32_t bad = 0;
+  if (c->room != 1 || !mx_tensor_is_contiguous(c->t)) return true;
+  switch (c->t->dtype) {
+  case MX_INT32: {
+    int32_t l = low < INT32_MIN ? INT32_MIN : (int32_t)low, h = high > INT32_MAX ? INT32_MAX : (int32_t)high;
+    for (int64_t i = 0; i < n; i++) bad |= (((const int32_t *)c->t->data)[at + i] < l) | (((const int32_t *)c->t->data)[at + i] > h);
+    return bad;
+  }
+  case MX_UINT32:
+    for (int64_t i = 0; i < n; i++) bad |= ((const uint32_t *)c->t->data)[at + i] > high;
+    return bad;
+  case MX_INT64:
+    for (int64_t i = 0; i < n; i++) bad |= (((const int64_t *)c->t->data)[at + i] < low) | (((const int64_t *)c->t->data)[at + i] > high);
+    return bad;
+  default: return true;
+  }
+}
+
 static void check_run(void *ctx, int64_t begin, int64_t end) {
   struct check *c = ctx;
+  if (!any_outside(c, begin, end - begin)) return;
   int64_t index[CHUNK];
   for (int64_t i = begin; i < end; i += CHUNK) {
     int64_t n = end - i < CHUNK ? end - i : CHUNK;

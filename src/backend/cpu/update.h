@@ -9,6 +9,9 @@
 /* The tile kernel of a mode, op(old, update); NULL for MX_UPDATE_NONE. */
 cpu_tile_fn cpu_update_op(enum mx_update_mode mode, enum mx_dtype dtype);
 
+/* d[off[i]] = op(d[off[i]], u[i * us]) for i in order, steps in elements: places may repeat. */
+void cpu_put(enum mx_update_mode mode, enum mx_dtype dtype, int64_t n, void *d, const int64_t *off, const void *u, int64_t us);
+
 /* n indices from linear position `start` of an index array, as int64, negative ones counted from the end of `size`. */
 void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t *dst);
 /* MX_EINDEX when an index of t, so counted, is outside [0, size - room]. */
