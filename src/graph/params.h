@@ -33,6 +33,7 @@
  *   searchsorted          mx_search_params          -                                   sorted (n) or (k,n), values: any shape,
  *                                                     or k first
  *   sort, argsort         -                         axis     stable, NaN last           a
+ *   partition, argpartition  -                      axis k   the element of rank k in its place   a
  *   fft                   mx_fft_params             axes, none twice       a: complex64; float32 for MX_FFT_REAL.
  *                                                     a real transform's own axis is the last of both
  *   matmul                -                         -                                   a (…,m,k), b (…,k,n): equal batch shapes

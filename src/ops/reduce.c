@@ -353,7 +353,7 @@ mx_array *mx_count_nonzero(mx_build *b, mx_array *a, const int *axes, int n, boo
   return mx_sum(b, mx_astype(b, a, MX_BOOL), axes, n, keepdims);
 }
 
-/* The middle of the sorted values, or the mean of the two in the middle; NaN where there is a NaN (sort puts it last). */
+/* The middle of the sorted values, or the mean of the two in the middle; NaN where there is a NaN. */
 mx_array *mx_median(mx_build *b, mx_array *a, const int *axes, int n, bool keepdims) {
   struct merged m;
   a = mx_as_inexact(b, a);
@@ -364,17 +364,17 @@ mx_array *mx_median(mx_build *b, mx_array *a, const int *axes, int n, bool keepd
   int last = x->t.ndim - 1;
   int64_t count = x->t.shape[last];
   if (count == 0) return mx_build_fail(b, MX_EVALUE, "[median] Cannot take median along empty axis.");
-  x = mx_sort(b, x, &last);
-  mx_array *parts[4];
-  int64_t cut[3] = {(count - 1) / 2, count / 2, count - 1};
-  mx_array *value[3];
-  for (int i = 0; i < 3; i++) {
-    mx_split_at(b, x, (int64_t[]){cut[i], cut[i] + 1}, 2, last, parts);
+  int64_t middle[2] = {(count - 1) / 2, count / 2};
+  mx_array *parts[4], *value[2], *whole = x;
+  for (int i = 0; i < 2; i++) {
+    if (i && middle[0] == middle[1]) break;
+    mx_split_at(b, mx_partition(b, whole, middle[i], &last), (int64_t[]){middle[i], middle[i] + 1}, 2, last, parts);
     value[i] = parts[1];
   }
   x = value[0];
-  if (cut[0] != cut[1] && x) x = mx_multiply(b, mx_add(b, value[0], value[1]), mx_scalar(b, 0.5, x->t.dtype));
-  x = mx_where(b, mx_isnan(b, value[2]), value[2], x);
+  if (middle[0] != middle[1] && x) x = mx_multiply(b, mx_add(b, value[0], value[1]), mx_scalar(b, 0.5, x->t.dtype));
+  mx_array *none = mx_any(b, mx_isnan(b, whole), &last, 1, true);
+  x = mx_where(b, none, mx_scalar(b, NAN, whole->t.dtype), x);
   if (!keepdims) return mx_squeeze(b, x, &last, 1);
   return mx_transpose(b, mx_reshape(b, x, m.kept, ndim), m.inverse, ndim);
 }

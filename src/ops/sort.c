@@ -3,19 +3,22 @@
 #include "ops/rules.h"
 
 static int infer_sort(const struct mx_call *c, struct mx_spec *out) {
-  int axis, status = mx_infer_inputs(c, 1, 1, 0);
+  bool whole = c->prim->id == MX_PRIM_sort || c->prim->id == MX_PRIM_argsort;
+  int axis, status = mx_infer_inputs(c, 1, whole ? 1 : 2, 0);
   if (!status) status = mx_infer_broadcast(c, out);
   if (!status) status = mx_axis(mx_op_name(c), c->p.ints[0], out->ndim, &axis);
-  if (!status && c->prim->id == MX_PRIM_argsort) out->dtype = MX_UINT32;
+  if (!status && !whole && (c->p.ints[1] < 0 || c->p.ints[1] >= out->shape[axis]))
+    return mx_fail(MX_EVALUE, "[%s] There is no rank %lld among %lld elements.", mx_op_name(c), (long long)c->p.ints[1], (long long)out->shape[axis]);
+  if (!status && (c->prim->id == MX_PRIM_argsort || c->prim->id == MX_PRIM_argpartition)) out->dtype = MX_UINT32;
   return status;
 }
 static void sort_vmap(mx_build *b, const struct mx_call *c, mx_array *const *in, const int *axis, mx_array **out, int *out_axis) {
-  int64_t along = c->p.ints[0] + 1;
-  out[0] = mx_apply_ints(b, c->prim, mx_batch_first(b, in[0], axis[0], 1), &along, 1);
+  int64_t ints[2] = {c->p.ints[0] + 1, c->p.nints > 1 ? c->p.ints[1] : 0};
+  out[0] = mx_apply_ints(b, c->prim, mx_batch_first(b, in[0], axis[0], 1), ints, c->p.nints);
   out_axis[0] = 0;
 }
 static mx_array *order_of(mx_build *b, const struct mx_call *c) {
-  return mx_apply_ints(b, &mx_prim_argsort, c->in[0], c->p.ints, 1);
+  return mx_apply_ints(b, c->prim->id == MX_PRIM_sort ? &mx_prim_argsort : &mx_prim_argpartition, c->in[0], c->p.ints, c->p.nints);
 }
 static void sort_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   int axis = (int)c->p.ints[0];
@@ -29,6 +32,10 @@ const struct mx_prim mx_prim_sort = {
     .id = MX_PRIM_sort, .name = "Sort", .kind = MX_GENERAL, .infer = infer_sort, .vjp = sort_vjp, .jvp = sort_jvp, .vmap = sort_vmap};
 const struct mx_prim mx_prim_argsort = {
     .id = MX_PRIM_argsort, .name = "ArgSort", .kind = MX_GENERAL, .infer = infer_sort, .vmap = sort_vmap};
+const struct mx_prim mx_prim_partition = {
+    .id = MX_PRIM_partition, .name = "Partition", .kind = MX_GENERAL, .infer = infer_sort, .vjp = sort_vjp, .jvp = sort_jvp, .vmap = sort_vmap};
+const struct mx_prim mx_prim_argpartition = {
+    .id = MX_PRIM_argpartition, .name = "ArgPartition", .kind = MX_GENERAL, .infer = infer_sort, .vmap = sort_vmap};
 
 static mx_array *sorted(mx_build *b, const struct mx_prim *prim, const char *op, mx_array *a, const int *axis) {
   int at = 0;
@@ -40,7 +47,7 @@ static mx_array *sorted(mx_build *b, const struct mx_prim *prim, const char *op,
 mx_array *mx_sort(mx_build *b, mx_array *a, const int *axis) { return sorted(b, &mx_prim_sort, "sort", a, axis); }
 mx_array *mx_argsort(mx_build *b, mx_array *a, const int *axis) { return sorted(b, &mx_prim_argsort, "argsort", a, axis); }
 
-/* A partition is any order with the k-th element in its sorted place; the sorted one is such an order. */
+/* A partition is any order with the k-th element in its sorted place: here lesser, equal and greater ones, each as they came. */
 static mx_array *partitioned(mx_build *b, const struct mx_prim *prim, const char *op, mx_array *a, int64_t kth, const int *axis) {
   int at = 0;
   char text[MX_SHAPE_TEXT];
@@ -49,13 +56,14 @@ static mx_array *partitioned(mx_build *b, const struct mx_prim *prim, const char
   if (kth < -n || kth >= n)
     return mx_build_fail(b, MX_EVALUE, "[%s] Received invalid kth %lld along axis %d for array with shape: %s", op, (long long)kth,
                          axis ? *axis : 0, mx_shape_text(text, a->t.shape, a->t.ndim));
-  return sorted(b, prim, op, a, axis);
+  if (!axis) a = mx_reshape(b, a, (int64_t[]){a->t.size}, 1);
+  return mx_apply_ints(b, prim, a, (int64_t[]){at, kth < 0 ? kth + n : kth}, 2);
 }
 mx_array *mx_partition(mx_build *b, mx_array *a, int64_t kth, const int *axis) {
-  return partitioned(b, &mx_prim_sort, "partition", a, kth, axis);
+  return partitioned(b, &mx_prim_partition, "partition", a, kth, axis);
 }
 mx_array *mx_argpartition(mx_build *b, mx_array *a, int64_t kth, const int *axis) {
-  return partitioned(b, &mx_prim_argsort, "argpartition", a, kth, axis);
+  return partitioned(b, &mx_prim_argpartition, "argpartition", a, kth, axis);
 }
 mx_array *mx_topk(mx_build *b, mx_array *a, int64_t k, const int *axis) {
   int at = 0;
@@ -66,7 +74,8 @@ mx_array *mx_topk(mx_build *b, mx_array *a, int64_t k, const int *axis) {
     return mx_build_fail(b, MX_EVALUE, "[topk] Received invalid k=%lld along axis %d for array with shape: %s", (long long)k, axis ? *axis : 0,
                          mx_shape_text(text, a->t.shape, a->t.ndim));
   mx_array *parts[2];
-  mx_split_at(b, mx_sort(b, a, axis), (int64_t[]){n - k}, 1, at, parts);
+  mx_array *order = k && k < n ? mx_partition(b, a, n - k, axis) : axis ? a : mx_reshape(b, a, &n, 1);
+  mx_split_at(b, order, (int64_t[]){n - k}, 1, at, parts);
   return parts[1];
 }
 

@@ -1,4 +1,4 @@
-/* sort.c: Sort and ArgSort along one axis: stable, NaN last.
+/* sort.c: Sort and ArgSort along one axis: stable, NaN last; Partition and ArgPartition, which stop at the element of one rank.
  * Invariant: values become unsigned keys of the same order (equal values equal keys), so one sort serves every dtype; values
  * are taken back by position, so zeros keep their signs and NaNs their bits. */
 #include "backend/cpu/copy.h"
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SHORT_RUN = 512, SHARED_RUN = 1 << 15, MERGE_PARTS = 4, GRAIN = 1 << 14 };
+enum { SHORT_RUN = 512, SHARED_RUN = 1 << 15, MERGE_PARTS = 4, GRAIN = 1 << 14, PARTITION_RUN = 48 };
 
 #define KEY uint32_t
 #define BITS 32
@@ -35,6 +35,7 @@ struct sort {
   const struct mx_tensor *in, *out;
   int axis;
   bool positions, wide; /* argsort; 64-bit keys */
+  int64_t kth; /* of a partition; -1: the whole order */
   size_t size;
   int64_t n, step, inner, lanes; /* of the axis: length and stride; elements of out from one to the next; rows of out */
   char *room;           /* lanes' worth of scratch when they share one */
@@ -44,6 +45,13 @@ struct sort {
 /* Bytes that one row needs: keys twice, positions twice, values. */
 static size_t room_of(const struct sort *s) {
   return MX_ALIGN_UP((size_t)s->n * (s->wide ? 32 : 24), 64);
+}
+
+/* The whole order: positions, and keys. */
+static void order_row(const struct sort *s, void *a, uint32_t *ia, void *b, uint32_t *ib, bool shared) {
+  for (int64_t i = 0; i < s->n; i++) ia[i] = (uint32_t)i;
+  if (s->wide) (shared ? sort_shared_64 : sort_64)(s->n, a, ia, b, ib);
+  else (shared ? sort_shared_32 : sort_32)(s->n, a, ia, b, ib);
 }
 
 static void sort_row(const struct sort *s, int64_t row, char *room, bool shared) {
@@ -64,9 +72,12 @@ static void sort_row(const struct sort *s, int64_t row, char *room, bool shared)
     from = values;
   }
   keys_of(t->dtype, n, a, from);
-  for (int64_t i = 0; i < n; i++) ia[i] = (uint32_t)i;
-  if (s->wide) (shared ? sort_shared_64 : sort_64)(n, (uint64_t *)a, ia, (uint64_t *)b, ib);
-  else (shared ? sort_shared_32 : sort_32)(n, (uint32_t *)a, ia, (uint32_t *)b, ib);
+  if (s->kth >= 0 && n >= PARTITION_RUN) {
+    if (s->wide) partition_64(n, (uint64_t *)a, ia, (uint64_t *)b, s->kth);
+    else partition_32(n, (uint32_t *)a, ia, (uint32_t *)b, s->kth);
+  } else {
+    order_row(s, a, ia, b, ib, shared);
+  }
   size_t size = s->positions ? 4 : s->size;
   char *to = (char *)s->out->data + (outer * n * s->inner + row % s->inner) * (int64_t)size;
   if (s->positions) {
@@ -96,9 +107,9 @@ static void sort_rows(void *ctx, int64_t begin, int64_t end) {
   mx_buffer_unref(room);
 }
 
-static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out, bool positions) {
+static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out, bool positions, int64_t kth) {
   const struct mx_tensor *t = in[0];
-  struct sort s = {.in = t, .out = out[0], .axis = (int)c->p.ints[0], .positions = positions,
+  struct sort s = {.in = t, .out = out[0], .axis = (int)c->p.ints[0], .positions = positions, .kth = kth,
                    .size = mx_dtype_size(t->dtype), .wide = mx_dtype_size(t->dtype) == 8, .inner = 1};
   if (t->size == 0) return MX_OK;
   s.n = t->shape[s.axis];
@@ -118,6 +129,14 @@ static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
   return s.short_of_memory ? mx_fail(MX_EMEMORY, "[sort] Out of memory for rows of %lld elements.", (long long)s.n) : MX_OK;
 }
 
-int cpu_sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) { return sort(c, in, out, false); }
+int cpu_sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) { return sort(c, in, out, false, -1); }
 
-int cpu_argsort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) { return sort(c, in, out, true); }
+int cpu_argsort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) { return sort(c, in, out, true, -1); }
+
+int cpu_partition(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  return sort(c, in, out, false, c->p.ints[1]);
+}
+
+int cpu_argpartition(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  return sort(c, in, out, true, c->p.ints[1]);
+}
