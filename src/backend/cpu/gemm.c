@@ -19,6 +19,8 @@ enum {
 };
 /* Multiply-adds below which a second thread does not pay, and above which one matrix of a batch feeds all threads. */
 static const double SHARE_FROM = 4e5, WHOLE_FROM = 4e6;
+/* Multiply-adds up to which a product goes without packing, and one with a vector. */
+static const double SMALL_WORK = 16384, SMALL_VECTOR = 512;
 
 const struct cpu_gemm_table *cpu_gemm_table(enum cpu_isa isa) {
   if (!cpu_isa_runs(isa)) return NULL;
@@ -245,6 +247,31 @@ static void fill_empty(const struct cpu_gemm_table *table, const struct cpu_gemm
   }
 }
 
+/* Products of few terms, and those whose rows fill no vector, go without packing. */
+static bool is_small(const struct cpu_gemm_kernels *kn, const struct cpu_gemm *g) {
+  if (!kn->small || g->add || g->k * kn->lanes * kn->size > CPU_GEMM_SMALL_BYTES) return false;
+  bool vector = cpu_gemm_is_vector(g);
+  return work_of(g) <= (vector ? SMALL_VECTOR : SMALL_WORK) || (!vector && g->n <= kn->lanes);
+}
+struct small_job {
+  const struct cpu_gemm_kernels *kn;
+  const struct cpu_gemm *g;
+};
+static void small_some(void *ctx, int64_t begin, int64_t end) {
+  const struct small_job *s = ctx;
+  s->kn->small(s->g, begin, end);
+}
+static void small_product(const struct cpu_gemm_kernels *kn, const struct cpu_gemm *g) {
+  double work = work_of(g);
+  if (work < SHARE_FROM) {
+    kn->small(g, 0, g->m);
+    return;
+  }
+  struct small_job s = {kn, g};
+  int64_t rows = (int64_t)(SHARE_FROM / 2 * (double)g->m / work) + 1;
+  cpu_parallel_for(g->m, round_up(rows, 8), small_some, &s);
+}
+
 static int one_product(const struct cpu_gemm_table *table, const struct cpu_gemm *g) {
   if (!mx_dtype_is_inexact(g->dtype)) {
     cpu_gemm_integer(g);
@@ -252,6 +279,11 @@ static int one_product(const struct cpu_gemm_table *table, const struct cpu_gemm
   }
   if (g->k == 0) {
     fill_empty(table, g);
+    return MX_OK;
+  }
+  const struct cpu_gemm_kernels *kn = kernels_for(table, g->dtype);
+  if ((size_t)kn->size == mx_dtype_size(g->dtype) && is_small(kn, g)) {
+    small_product(kn, g);
     return MX_OK;
   }
   return cpu_gemm_is_vector(g) ? cpu_gemm_vector(table, g) : cpu_gemm_packed(table, g);
