@@ -161,10 +161,14 @@ static bool is_numpy_scalar(PyObject *o) {
 
 bool is_scalar(PyObject *o) { return PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o) || PyComplex_CheckExact(o); }
 
+/* Asked of the type first: NumPy's getter of __array_interface__ builds a dict, and some versions lose memory by it. */
+bool has_special(PyObject *o, const char *name) {
+  return PyObject_HasAttrString((PyObject *)Py_TYPE(o), name) || PyObject_HasAttrString(o, name);
+}
 bool is_array_like(PyObject *o) {
   if (o == Py_None || PyUnicode_Check(o)) return false;
-  return Array_Check(o) || is_scalar(o) || PyObject_CheckBuffer(o) || PyObject_HasAttrString(o, "__mlx_array__") ||
-         PyObject_HasAttrString(o, "__array_interface__") || PyObject_HasAttrString(o, "__dlpack__");
+  return Array_Check(o) || is_scalar(o) || PyObject_CheckBuffer(o) || has_special(o, "__mlx_array__") ||
+         has_special(o, "__array_interface__") || has_special(o, "__dlpack__");
 }
 
 static int scalar(PyObject *o, bool has_other, mlx_dtype other, mlx_array *h) {
@@ -475,9 +479,11 @@ static int from_buffer(PyObject *o, const mlx_dtype *dtype, mlx_array *h, bool b
   } else {
     int64_t shape[MAX_NDIM];
     for (int i = 0; i < b.ndim; i++) shape[i] = b.shape[i];
-    char *copy = PyBuffer_IsContiguous(&b, 'C') ? NULL : PyMem_Malloc((size_t)b.len + 1);
+    bool whole = PyBuffer_IsContiguous(&b, 'C');
+    char *copy = whole ? NULL : PyMem_Malloc((size_t)b.len + 1);
     if (copy && b.len) copy_strided(copy, b.buf, &b, 0);
-    if (mlx_ravel_array_new_data(h, copy ? copy : b.buf, shape, b.ndim, (mlx_dtype)have)) status = -1, raise_error();
+    if (!whole && !copy) status = -1, PyErr_NoMemory();
+    else if (mlx_ravel_array_new_data(h, whole ? b.buf : copy, shape, b.ndim, (mlx_dtype)have)) status = -1, raise_error();
     PyMem_Free(copy);
   }
   PyBuffer_Release(&b);
@@ -489,7 +495,7 @@ static int from_buffer(PyObject *o, const mlx_dtype *dtype, mlx_array *h, bool b
 static int from_foreign(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
   PyObject *numpy = NULL, *a = NULL;
   int status = -1;
-  if (PyObject_HasAttrString(o, "__mlx_array__")) {
+  if (has_special(o, "__mlx_array__")) {
     PyObject *x = PyObject_CallMethod(o, "__mlx_array__", NULL);
     if (x && Array_Check(x)) status = mlx_array_set(h, H(x)) || (dtype && cast_in_place(h, *dtype)) ? -1 : 0;
     else if (x) PyErr_SetString(PyExc_TypeError, "__mlx_array__ did not return an array");
@@ -531,14 +537,14 @@ int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
     int status = from_buffer(o, dtype, h, false, true);
     if (status <= 0) return status;
   }
-  if (PyObject_HasAttrString(o, "__array_interface__") || PyObject_HasAttrString(o, "__mlx_array__")) return from_foreign(o, dtype, h);
+  if (has_special(o, "__array_interface__") || has_special(o, "__mlx_array__")) return from_foreign(o, dtype, h);
   if (PyObject_CheckBuffer(o)) return from_buffer(o, dtype, h, false, false);
-  if (PyObject_HasAttrString(o, "__dlpack__")) {
+  if (has_special(o, "__dlpack__")) {
     if (from_dlpack(o, true, h)) return -1;
     bool wide = mlx_array_dtype(*h) == MLX_FLOAT64;
     return dtype ? cast_in_place(h, *dtype) : wide ? cast_in_place(h, MLX_FLOAT32) : 0;
   }
-  if (PyObject_HasAttrString(o, "__array__")) return from_foreign(o, dtype, h);
+  if (has_special(o, "__array__")) return from_foreign(o, dtype, h);
   PyErr_Format(PyExc_TypeError, "An array cannot be made of %R", Py_TYPE(o));
   return -1;
 }

@@ -93,6 +93,7 @@ int to_array(PyObject *o, mlx_array *h, mlx_array *made);
 /* Beside another operand: Python numbers are weak and take its dtype. */
 int to_array_beside(PyObject *o, PyObject *other, mlx_array *h, mlx_array *made);
 bool is_scalar(PyObject *o);
+bool has_special(PyObject *o, const char *name); /* an attribute like __dlpack__ */
 bool is_array_like(PyObject *o); /* something to_array takes, by its look */
 /* mx.array(o, dtype). */
 int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h);

@@ -39,7 +39,7 @@ static bool is_index_array(PyObject *o) {
   if (PyLong_CheckExact(o) || PySlice_Check(o)) return false; /* first: to ask an object for an attribute it lacks takes a microsecond */
   return Array_Check(o) || PyBool_Check(o) || PyList_Check(o) || PyTuple_Check(o) ||
          (!is_scalar(o) && !PySlice_Check(o) && !PyIndex_Check(o) && is_array_like(o)) ||
-         (PyIndex_Check(o) && PyObject_HasAttrString(o, "__array_interface__") && PyObject_HasAttrString(o, "__len__"));
+         (PyIndex_Check(o) && has_special(o, "__array_interface__") && PyObject_HasAttrString(o, "__len__"));
 }
 
 static int out_of_bounds(int64_t i, int d, int64_t n) {
