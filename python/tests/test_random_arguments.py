@@ -15,8 +15,8 @@ GIVE_UP = 20  # deaths
 
 
 def names():
-    code = "import random_arguments as r; print('\\n'.join(r.targets()))"
-    run = subprocess.run([sys.executable, "-c", code], cwd=WORKER.parent, capture_output=True, text=True, check=True)
+    code = f"import sys; sys.path.insert(0, {str(WORKER.parent)!r}); import random_arguments as r; print('\\n'.join(r.targets()))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return run.stdout.split("\n")[:-1]
 
 
