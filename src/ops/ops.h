@@ -16,6 +16,7 @@
 #define U(op) mx_array *mx_##op(mx_build *b, mx_array *a);
 MX_UNARY_OPS(U)
 #undef U
+mx_array *mx_root(mx_build *b, mx_array *a); /* sqrt with derivative 0 at 0 */
 mx_array *mx_round(mx_build *b, mx_array *a, int decimals);
 mx_array *mx_nan_to_num(mx_build *b, mx_array *a, double nan, const double *posinf, const double *neginf); /* NULL: largest */
 

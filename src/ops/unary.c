@@ -21,6 +21,11 @@ static mx_array *one_plus_square(mx_build *b, mx_array *x) { return mx_add(b, mx
 
 PARTIAL(square, mx_multiply(b, CONST(2), X))
 PARTIAL(sqrt, mx_divide(b, CONST(0.5), Y))
+/* As sqrt's, and 0 at 0, where norms have their smallest subgradient. */
+static mx_array *root_dx(mx_build *b, const struct mx_call *c) {
+  mx_array *none = mx_equal(b, Y, CONST(0));
+  return mx_where(b, none, CONST(0), mx_divide(b, CONST(0.5), mx_where(b, none, CONST(1), Y)));
+}
 PARTIAL(rsqrt, mx_divide(b, mx_multiply(b, CONST(-0.5), Y), X))
 PARTIAL(reciprocal, mx_negative(b, mx_square(b, Y)))
 PARTIAL(exp, Y)
@@ -121,6 +126,7 @@ RULES(trunc, "Trunc", mx_infer_real, )
 RULES(round, "Round", mx_infer_any, )
 SMOOTH(square, "Square", mx_infer_any)
 SMOOTH(sqrt, "Sqrt", mx_infer_inexact)
+SMOOTH(root, "Root", mx_infer_floating)
 SMOOTH(rsqrt, "Rsqrt", mx_infer_inexact)
 SMOOTH(reciprocal, "Reciprocal", mx_infer_inexact)
 SMOOTH(exp, "Exp", mx_infer_inexact)
@@ -161,7 +167,7 @@ static enum mx_dtype dtype_of(const mx_array *a) { return a ? a->t.dtype : MX_FL
 
 #define FLOAT(op)                                                              \
   mx_array *mx_##op(mx_build *b, mx_array *a) { return mx_apply1(b, &mx_prim_##op, mx_as_inexact(b, a)); }
-FLOAT(sqrt) FLOAT(rsqrt) FLOAT(reciprocal) FLOAT(exp) FLOAT(expm1) FLOAT(log) FLOAT(log2) FLOAT(log10) FLOAT(log1p)
+FLOAT(sqrt) FLOAT(root) FLOAT(rsqrt) FLOAT(reciprocal) FLOAT(exp) FLOAT(expm1) FLOAT(log) FLOAT(log2) FLOAT(log10) FLOAT(log1p)
 FLOAT(sin) FLOAT(cos) FLOAT(tan) FLOAT(arcsin) FLOAT(arccos) FLOAT(arctan) FLOAT(sinh) FLOAT(cosh) FLOAT(tanh)
 FLOAT(arcsinh) FLOAT(arccosh) FLOAT(arctanh) FLOAT(erf) FLOAT(erfinv) FLOAT(sigmoid)
 

@@ -140,15 +140,29 @@ bool cpu_linalg_finite(enum mx_dtype d, const void *p, int64_t n) {
   return sum == 0;
 }
 
-double complex cpu_linalg_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent) {
-  double complex product = 1;
-  *exponent = 0;
+/* Factors are taken out only where the product would leave the range of a double. */
+static bool in_range(double size) { return (size < 1e100 && size > 1e-100) || size == 0 || !isfinite(size); }
+static double real_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent) {
+  double product = 1;
   for (int i = 0; i < n; i++) {
-    double complex x = cpu_linalg_get(d, lu, (int64_t)i * (n + 1));
-    product = d == MX_COMPLEX64 ? product * x : creal(product) * creal(x);
+    int64_t at = (int64_t)i * (n + 1);
+    double x = d == MX_FLOAT32 ? (double)((const float *)lu)[at] : ((const double *)lu)[at];
+    int part, own;
+    if (!in_range(fabs(x))) x = frexp(x, &own), *exponent += own;
+    product *= pivots[i] != i + 1 ? -x : x;
+    if (!in_range(fabs(product))) product = frexp(product, &part), *exponent += part;
+  }
+  return product;
+}
+double complex cpu_linalg_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent) {
+  *exponent = 0;
+  if (d != MX_COMPLEX64) return real_product(d, lu, n, pivots, exponent);
+  double complex product = 1;
+  for (int i = 0; i < n; i++) {
+    product *= cpu_linalg_get(d, lu, (int64_t)i * (n + 1));
     if (pivots[i] != i + 1) product = -product;
     double size = fmax(fabs(creal(product)), fabs(cimag(product)));
-    if (!isfinite(size) || size == 0) continue;
+    if (in_range(size)) continue;
     int e;
     frexp(size, &e);
     product = cpu_linalg_scaled(product, -e);
