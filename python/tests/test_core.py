@@ -268,6 +268,14 @@ def test_updates_at_repeated_places_add_up():
     assert mx.zeros(3).at[0:2].maximum(4).tolist() == [4, 4, 0]
 
 
+def test_indices_out_of_bounds_raise_where_the_result_is_empty_too():
+    for read in (lambda: mx.zeros((0, 3))[:, mx.array([7])], lambda: mx.take(mx.zeros((0, 3)), mx.array([7]), axis=1),
+                 lambda: mx.zeros((0, 2, 1, 0))[..., mx.array([1]), :]):
+        with pytest.raises(IndexError):
+            mx.eval(read())
+    assert mx.take(mx.zeros((0, 3)), mx.array([2, -3]), axis=1).shape == (0, 2) and mx.zeros((3, 0))[mx.array([0, 2])].tolist() == [[], []]
+
+
 def test_indices_out_of_bounds_raise():
     x = mx.zeros((2, 3))
     for key in (2, -3, (0, 3), (0, 0, 0)):

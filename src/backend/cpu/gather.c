@@ -58,11 +58,11 @@ int cpu_gather(const struct mx_call *c, struct mx_tensor *const *in, struct mx_t
   struct gather g = {.a = a, .index = (const struct mx_tensor *const *)(in + 1), .axes = c->p.ints, .n = c->nin - 1,
                      .out = out[0]->data};
   const int64_t *size = c->p.ints + g.n;
-  if (out[0]->size == 0) return MX_OK;
   for (int k = 0; k < g.n; k++) {
     int axis = (int)g.axes[k], status = cpu_check_indices("gather", g.index[k], axis, a->shape[axis], size[axis]);
     if (status) return status;
   }
+  if (out[0]->size == 0) return MX_OK;
   cpu_box_set(&g.slice, mx_dtype_size(a->dtype), a->ndim, size, a->strides);
   cpu_parallel_for(g.index[0]->size, PARALLEL_BYTES / (g.slice.count * (int64_t)g.slice.size) + 1, gather_slices, &g);
   return MX_OK;
@@ -106,9 +106,8 @@ static void gather_rows(void *ctx, int64_t begin, int64_t end) {
 int cpu_gather_axis(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   const struct mx_tensor *a = in[0], *index = in[1];
   struct gather_axis g = {.a = a, .index = index, .axis = (int)c->p.ints[0], .size = mx_dtype_size(a->dtype), .out = out[0]->data};
-  if (out[0]->size == 0) return MX_OK;
   int status = cpu_check_indices("gather_axis", index, g.axis, a->shape[g.axis], 1);
-  if (status) return status;
+  if (status || out[0]->size == 0) return status;
   for (int d = 0; d < a->ndim; d++) g.strides[d] = d == g.axis ? 0 : a->strides[d];
   int64_t width = index->shape[index->ndim - 1];
   cpu_parallel_for(index->size / width, PARALLEL_BYTES / (width * (int64_t)g.size) + 1, gather_rows, &g);
