@@ -56,6 +56,21 @@ def test_arrays_print_in_mlx_s_form():
     assert repr(mx.array(True)) == "array(True, dtype=bool)"
 
 
+def test_printed_numbers_shapes_and_layouts_are_mlx_s():
+    floats = [0.0, -0.0, 1.0, 1e-5, 0.0001, 0.0001234]
+    for got, want in [
+        (mx.array(123456.789), "array(123457, dtype=float32)"), (mx.array(1234567.0), "array(1.23457e+06, dtype=float32)"),
+        (mx.array(floats), "array([0, -0, 1, 1e-05, 0.0001, 0.0001234], dtype=float32)"),
+        (mx.array([*floats, 2.0][1:4], mx.bfloat16), "array([-0, 1, 1.00136e-05], dtype=bfloat16)"),
+        (mx.array([math.nan, math.inf, -math.inf]), "array([nan, inf, -inf], dtype=float32)"),
+        (mx.zeros((0, 3)), "array([], dtype=float32)"), (mx.zeros((3, 0), mx.int32), "array([[],\n       [],\n       []], dtype=int32)"),
+        (mx.arange(6).reshape(2, 3).T, "array([[0, 3],\n       [1, 4],\n       [2, 5]], dtype=int32)"),
+        (mx.arange(14).reshape(7, 2)[::-1], "array([[12, 13],\n       [10, 11],\n       [8, 9],\n       ...,\n       [4, 5],\n       [2, 3],\n       [0, 1]], dtype=int32)"),
+        (mx.array([[[1, 2]], [[3, 4]]]), "array([[[1, 2]],\n       [[3, 4]]], dtype=int32)"),
+    ]:
+        assert repr(got) == str(got) == want
+
+
 # The cell
 
 

@@ -3,11 +3,13 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -359,3 +361,22 @@ def test_a_trace_is_json_at_any_time_with_op_shapes_bytes_thread_and_microsecond
     fused = next(e for e in events if "Exp" in e["name"] and "Sum" in e["name"])
     assert fused["cat"] == "program" and fused["args"]["bytes"] >= 64 * 32 * 4
     assert len({e["tid"] for e in events}) >= 2
+
+
+# The script
+
+
+@pytest.mark.parametrize("command", ["demo", "test", "build"])
+def test_without_root_the_script_prints_the_command_that_lacks_the_right_and_stops(tmp_path, command):
+    script = shutil.copy(Path(__file__).resolve().parents[2] / "dev", tmp_path / "dev")
+    fakes = {"id": "echo 1000", "sudo": "exit 1", "apt-get": f"touch {tmp_path}/used", "python3": f"touch {tmp_path}/used",
+             "dpkg-query": "for p in \"$@\"; do case $p in -*|ninja-build|libjansson-dev) ;; *) echo \"ii $p\" ;; esac; done"}
+    (tmp_path / "bin").mkdir()
+    for name, body in fakes.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    done = subprocess.run(["bash", str(script), command], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                          env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path)})
+    assert done.returncode == 1 and done.stdout == "" and not (tmp_path / "used").exists()
+    assert "\n  apt-get update && apt-get install -y --no-install-recommends ninja-build libjansson-dev\n" in done.stderr
+    assert "run it as root" in done.stderr
