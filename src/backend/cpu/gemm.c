@@ -5,6 +5,7 @@
 #include "backend/cpu/pool.h"
 #include "core/alloc.h"
 #include "core/error.h"
+#include "core/half.h"
 
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum {
   TASK_COLS = 128,
   GROUP_BYTES = 64 << 10, /* panels of b that one task packs for itself */
   GROUP_STEP = 32,       /* terms packed in one go where neighbours are columns: a row's lines are then read together */
+  HALF_ELEMENTS = 2048,  /* of each matrix of a small product of halves */
   PACK_ELEMENTS = 8192,  /* least to pack in one piece of work */
 };
 /* Multiply-adds below which a second thread does not pay, and above which one matrix of a batch feeds all threads. */
@@ -272,6 +274,44 @@ static void small_product(const struct cpu_gemm_kernels *kn, const struct cpu_ge
   cpu_parallel_for(g->m, round_up(rows, 8), small_some, &s);
 }
 
+/* n halves widened; neighbours where stride is 1. */
+static void widen(const struct cpu_gemm_table *table, enum mx_dtype d, int64_t n, float *to, const uint16_t *from, int64_t stride) {
+  int64_t nr = table->real32.nr, i = stride == 1 ? n / nr * nr : 0;
+  if (i) table->pack_b[d]((int)nr, i / nr, to, from, 1, nr);
+  for (; i < n; i++) to[i] = d == MX_FLOAT16 ? mx_f16_to_float(from[i * stride]) : mx_bf16_to_float(from[i * stride]);
+}
+static void widen_matrix(const struct cpu_gemm_table *table, enum mx_dtype d, int64_t rows, int64_t cols, float *to, const void *from,
+                         int64_t row, int64_t col) {
+  if (col == 1 && row == cols) widen(table, d, rows * cols, to, from, 1);
+  else for (int64_t i = 0; i < rows; i++) widen(table, d, cols, to + i * cols, (const uint16_t *)from + i * row, col);
+}
+/* Small products of halves: widened, multiplied and rounded a few rows at a time, in memory that stays in the first cache. */
+struct half_job {
+  const struct cpu_gemm_table *table;
+  const struct cpu_gemm *g;
+};
+static void half_some(void *ctx, int64_t begin, int64_t end) {
+  const struct half_job *h = ctx;
+  const struct cpu_gemm *g = h->g;
+  _Alignas(64) float a[HALF_ELEMENTS], b[HALF_ELEMENTS], c[HALF_ELEMENTS];
+  int64_t wide = g->k > g->n ? g->k : g->n, most = HALF_ELEMENTS / wide;
+  widen_matrix(h->table, g->dtype, g->k, g->n, b, g->b, g->b_row, g->b_col);
+  for (int64_t i = begin; i < end; i += most) {
+    int64_t rows = least(most, end - i);
+    widen_matrix(h->table, g->dtype, rows, g->k, a, at(g->a, i * g->a_row, 2), g->a_row, g->a_col);
+    struct cpu_gemm one = {.dtype = MX_FLOAT32, .m = rows, .n = g->n, .k = g->k, .a = a, .b = b, .c = c, .a_row = g->k, .a_col = 1,
+                           .b_row = g->n, .b_col = 1};
+    h->table->real32.small(&one, 0, rows);
+    h->table->finish[g->dtype](rows * g->n, (char *)g->c + i * g->n * 2, c, NULL, 0, 1, 0);
+  }
+}
+static void small_halves(const struct cpu_gemm_table *table, const struct cpu_gemm *g) {
+  struct half_job h = {table, g};
+  double work = work_of(g) + 8 * (double)g->m * (double)g->k;
+  int64_t rows = work < SHARE_FROM ? g->m : (int64_t)(SHARE_FROM / 2 * (double)g->m / work) + 1;
+  cpu_parallel_for(g->m, rows, half_some, &h);
+}
+
 static int one_product(const struct cpu_gemm_table *table, const struct cpu_gemm *g) {
   if (!mx_dtype_is_inexact(g->dtype)) {
     cpu_gemm_integer(g);
@@ -284,6 +324,10 @@ static int one_product(const struct cpu_gemm_table *table, const struct cpu_gemm
   const struct cpu_gemm_kernels *kn = kernels_for(table, g->dtype);
   if ((size_t)kn->size == mx_dtype_size(g->dtype) && is_small(kn, g)) {
     small_product(kn, g);
+    return MX_OK;
+  }
+  if (mx_dtype_size(g->dtype) == 2 && is_small(kn, g) && g->k * g->n <= HALF_ELEMENTS && g->k <= HALF_ELEMENTS / 8) {
+    small_halves(table, g);
     return MX_OK;
   }
   return cpu_gemm_is_vector(g) ? cpu_gemm_vector(table, g) : cpu_gemm_packed(table, g);
