@@ -141,6 +141,7 @@ extern const struct function export_methods[];
 extern const struct function fft_functions[];
 extern const struct function io_functions[];
 extern const struct function linalg_functions[];
+extern const struct function standard_linalg_functions[];
 extern const struct function metal_functions[];
 extern const struct function ops_functions[];
 extern const struct function order_functions[];

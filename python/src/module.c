@@ -56,6 +56,13 @@ static int add_submodule(PyObject *module, const char *name, const struct functi
   return bad ? -1 : 0;
 }
 
+static int add_to_submodule(PyObject *module, const char *name, const struct function *table) {
+  PyObject *m = PyObject_GetAttrString(module, name);
+  int bad = m ? functions_add(m, table, "mlx.core.linalg") : -1;
+  Py_XDECREF(m);
+  return bad;
+}
+
 static int exec(PyObject *module) {
   if (refuse_rival()) return -1;
   core.module = module;
@@ -80,7 +87,7 @@ static int exec(PyObject *module) {
     if (functions_add(module, tables[i], "mlx.core")) return -1;
   if (random_init(module) || add_submodule(module, "fft", fft_functions) || add_submodule(module, "metal", metal_functions) ||
       add_submodule(module, "cuda", cuda_functions) || add_submodule(module, "distributed", distributed_functions) ||
-      add_submodule(module, "linalg", linalg_functions))
+      add_submodule(module, "linalg", linalg_functions) || add_to_submodule(module, "linalg", standard_linalg_functions))
     return -1;
   const struct { const char *name; double value; } constants[] = {
       {"e", M_E}, {"euler_gamma", 0.57721566490153286}, {"inf", INFINITY}, {"nan", NAN}, {"pi", M_PI}};

@@ -43,6 +43,8 @@ PyObject *do_sort(const struct function *f, PyObject **v);    /* a, axis, descen
 PyObject *do_total(const struct function *f, PyObject **v);   /* a, axis, keepdims, dtype, stream; impl whole, impl2 axes */
 PyObject *do_filled(const struct function *f, PyObject **v);  /* shape, dtype, stream; impl mlx_ones: ones, else zeros */
 PyObject *do_filled_like(const struct function *f, PyObject **v); /* a, dtype, stream; impl mlx_ones_like: ones, else zeros */
+PyObject *do_tensordot(const struct function *f, PyObject **v); /* a, b, axes, stream */
+PyObject *do_vecdot(const struct function *f, PyObject **v);    /* a, b, axis, stream */
 PyObject *do_round(const struct function *f, PyObject **v);   /* a, decimals, stream */
 PyObject *do_astype(const struct function *f, PyObject **v);  /* a, dtype, stream */
 

@@ -356,7 +356,7 @@ done:
   mlx_array_free(flat);
   END;
 }
-static PyObject *do_tensordot(const struct function *f, PyObject **v) { /* a, b, axes, stream */
+PyObject *do_tensordot(const struct function *f, PyObject **v) { /* a, b, axes, stream */
   int x[MAX_NDIM], y[MAX_NDIM], nx, ny, axis = 2;
   struct arg b;
   BEGIN(3);
@@ -499,7 +499,7 @@ static PyObject *do_broadcast_shapes(const struct function *f, PyObject **v) {
   for (int i = 0; t && i < n; i++) PyTuple_SET_ITEM(t, i, PyLong_FromLongLong(shape[i]));
   return t;
 }
-static PyObject *do_vecdot(const struct function *f, PyObject **v) { /* a, b, axis, stream: sum(conj(a) * b) */
+PyObject *do_vecdot(const struct function *f, PyObject **v) { /* a, b, axis, stream: sum(conj(a) * b) */
   int axis = -1;
   struct arg b;
   mlx_array x = mlx_array_new();

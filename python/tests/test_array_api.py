@@ -345,3 +345,62 @@ def test_an_array_goes_through_the_standard_s_consumers():
         return (values - xp.mean(values, axis=0)) / xp.std(values, axis=0, correction=1)
 
     same(standardize(x), (np.asarray(x) - np.asarray(x).mean(0)) / np.asarray(x).std(0, ddof=1))
+
+
+# The linalg extension
+
+
+@pytest.mark.parametrize("name", """cholesky cross det diagonal eigh eigvalsh inv matmul matrix_norm matrix_power matrix_rank matrix_transpose
+outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm""".split())
+def test_the_linalg_extension_has_the_name(name):
+    assert hasattr(mx.linalg, name)
+
+
+STACK = np.random.default_rng(0).standard_normal((2, 3, 3)).astype(np.float32)
+
+
+def test_linalg_of_stacks_agrees_with_numpy():
+    a = mx.array(STACK)
+    for k in (-1, 0, 2):
+        same(mx.linalg.diagonal(a, offset=k), np.linalg.diagonal(STACK, offset=k))
+        same(mx.linalg.trace(a, offset=k), np.linalg.trace(STACK, offset=k), rtol=1e-5)
+    assert mx.linalg.trace(a, dtype=mx.float64).dtype == mx.float64
+    same(mx.linalg.matrix_transpose(a), np.linalg.matrix_transpose(STACK))
+    same(mx.linalg.svdvals(a), np.linalg.svdvals(STACK), rtol=1e-5)
+    for n in (-3, -1, 0, 1, 2, 7):
+        np.testing.assert_allclose(np.asarray(mx.linalg.matrix_power(a, n)), np.linalg.matrix_power(STACK, n), rtol=2e-3, atol=1e-4)
+    singular = STACK.copy()
+    singular[1, 2] = singular[1, 0] + singular[1, 1]
+    assert mx.linalg.matrix_rank(mx.array(singular)).tolist() == np.linalg.matrix_rank(singular).tolist() == [3, 2]
+    assert mx.linalg.matrix_rank(mx.array(singular), rtol=1e9).tolist() == [0, 0]
+    assert mx.linalg.matrix_rank(mx.array(singular), rtol=mx.array([1e9, 1e-5])).tolist() == [0, 2]
+    same(mx.linalg.outer(a[0, 0], a[0, 1]), np.outer(STACK[0, 0], STACK[0, 1]))
+    same(mx.linalg.vecdot(a, a, axis=1), np.linalg.vecdot(STACK, STACK, axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("order", [0, 1, -1, 2, -2, 3.5, math.inf, -math.inf])
+def test_vector_norms_agree_with_numpy(order):
+    for axis in (None, 0, (0, 2), -1):
+        for keep in (False, True):
+            want = np.linalg.vector_norm(STACK, axis=axis, keepdims=keep, ord=order)
+            same(mx.linalg.vector_norm(mx.array(STACK), axis=axis, keepdims=keep, ord=order), want, rtol=1e-5)
+    same(mx.linalg.vector_norm(mx.array([3, -4]), ord=order), np.linalg.vector_norm(np.array([3.0, -4.0]), ord=order))
+    assert mx.linalg.vector_norm(mx.array([3j, -4.0]), ord=order).dtype == mx.float32
+
+
+@pytest.mark.parametrize("order", ["fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf])
+def test_matrix_norms_agree_with_numpy(order):
+    for keep in (False, True):
+        want = np.linalg.matrix_norm(STACK, keepdims=keep, ord=order)
+        same(mx.linalg.matrix_norm(mx.array(STACK), keepdims=keep, ord=order), want, rtol=1e-5)
+
+
+def test_linalg_says_what_it_cannot_do():
+    for name in ("diagonal", "trace", "matrix_transpose", "svdvals", "matrix_rank", "matrix_norm"):
+        with pytest.raises(ValueError, match=name):
+            getattr(mx.linalg, name)(mx.ones(3))
+    with pytest.raises(ValueError, match="square"):
+        mx.linalg.matrix_power(mx.ones((2, 3)), 2)
+    with pytest.raises(IndexError):
+        mx.linalg.vector_norm(mx.ones(3), axis=1, ord=1)
+    assert mx.grad(lambda x: mx.linalg.vector_norm(x, ord=3))(mx.array([1.0, 1.0])).tolist() == pytest.approx([2 ** (-2 / 3)] * 2, rel=1e-5)
