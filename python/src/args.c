@@ -96,6 +96,7 @@ static int take_keywords(const Function *fn, PyObject *const *args, PyObject *kw
 
 static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
   const Function *fn = (Function *)self;
+  heed_signals(); /* some operations evaluate, with the GIL held */
   Py_ssize_t n = PyVectorcall_NARGS(nargsf);
   PyObject *v[MAX_PARAMS] = {NULL}, *rest = NULL, *kwargs = NULL, *result = NULL;
   Py_ssize_t direct = n < fn->positional ? n : fn->positional;

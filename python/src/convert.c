@@ -249,6 +249,11 @@ PyObject *shape_tuple(const mlx_array h) {
 
 static int poll_signals(void *ctx) {
   (void)ctx;
+  if (PyGILState_Check()) { /* who waits with the GIL lets others have it: one of them may compute what is waited for */
+    Py_BEGIN_ALLOW_THREADS;
+    Py_END_ALLOW_THREADS;
+    return PyErr_CheckSignals();
+  }
   PyGILState_STATE g = PyGILState_Ensure();
   int status = PyErr_CheckSignals();
   PyGILState_Release(g);

@@ -332,6 +332,7 @@ static PyObject *getitem(const mlx_array h, PyObject *key) {
 }
 /* On a handle of its own: reading the key may run Python code that rebinds the Array. */
 PyObject *array_getitem(PyObject *self, PyObject *key) {
+  heed_signals();
   mlx_array h = mlx_array_new();
   PyObject *r = mlx_array_set(&h, H(self)) ? raise_error() : getitem(h, key);
   mlx_array_free(h);

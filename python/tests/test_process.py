@@ -308,6 +308,20 @@ def test_saving_to_a_python_file_waits_for_another_thread_s_evaluation_without_t
     """, timeout=120)
 
 
+def test_operations_whose_shape_depends_on_data_wait_for_another_thread_s_evaluation():
+    run("""
+        import threading, time, mlx.core as mx
+        for i in range(2):
+            x = mx.zeros((1 << 20,))
+            for _ in range(30):  # more elements than a thread computes between two looks at its signals
+                x = mx.sort(mx.sin(x) + 1)
+            later = lambda f: lambda: (time.sleep(0.02), f())
+            threads = [threading.Thread(target=f) for f in (lambda: mx.eval(x), later(lambda: mx.nonzero(x)), later(lambda: x[x > 0]))]
+            [t.start() for t in threads]
+            [t.join() for t in threads]
+    """, timeout=120)
+
+
 def test_leaving_while_work_is_under_way_ends_well():
     for _ in range(5):
         run("""
