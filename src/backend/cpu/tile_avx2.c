@@ -9,6 +9,8 @@ MX_TARGET_BEGIN("avx2,fma,f16c")
 #define ISA "avx2"
 #define FMA(a, b, c) ((vf)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
 #define DFMA(a, b, c) ((vd)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c)))
+#define ROUNDED(x, how) ((vf)_mm256_round_ps((__m256)(x), how))
+#define ROUNDED_WIDE(x, how) ((vd)_mm256_round_pd((__m256d)(x), how))
 #define DSEL(m, a, b) ((vd)_mm256_blendv_pd((__m256d)(b), (__m256d)(a), (__m256d)(m)))
 #define SEL(m, a, b) ((vf)_mm256_blendv_ps((__m256)(b), (__m256)(a), (__m256)(m)))
 #define SQRT(x) ((vf)_mm256_sqrt_ps((__m256)(x)))

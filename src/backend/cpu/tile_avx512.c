@@ -9,6 +9,8 @@ MX_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #define ISA "avx512"
 #define FMA(a, b, c) ((vf)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define DFMA(a, b, c) ((vd)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
+#define ROUNDED(x, how) ((vf)_mm512_roundscale_ps((__m512)(x), how))
+#define ROUNDED_WIDE(x, how) ((vd)_mm512_roundscale_pd((__m512d)(x), how))
 #define SQRT(x) ((vf)_mm512_sqrt_ps((__m512)(x)))
 #define SQRT_WIDE(x) ((vd)_mm512_sqrt_pd((__m512d)(x)))
 #define LOOKUP16(table, index) ((vf)_mm512_permutexvar_ps((__m512i)(index), _mm512_loadu_ps(table)))
