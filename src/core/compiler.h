@@ -8,9 +8,6 @@
 #define MX_MUST_CHECK __attribute__((warn_unused_result))
 #define MX_COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 #define MX_UNUSED __attribute__((unused))
-/* The compiler forgets what it knows of a pointer. gcc 12 raises the alignment of local arrays that vectors are loaded from, and its
- * AddressSanitizer does not give it to them (PR 110027). */
-#define MX_FORGET(pointer) __asm__("" : "+r"(pointer))
 #define MX_ALIGN_UP(n, to) (((n) + ((to)-1)) & ~((to)-1))
 
 /* MX_TARGET_BEGIN("avx2,fma") … MX_TARGET_END: the functions between may use those instructions, whatever the flags.
