@@ -58,14 +58,14 @@ TEST_TORTURE(a_convolution_and_its_derivatives_under_failing_allocations) {
   static const int64_t two = 2;
   mx_array *x = A("float16 (1,4,2): 1 2 3 4 5 6 7 8"), *w = A("float16 (2,2,1): 1 1 2 2");
   struct mx_conv p = {.groups = 2, .input_dilation = &two, .ninput_dilation = 1};
-  mx_array *y = mx_conv_general(b, x, w, &p);
-  CHECK_OK(b->status);
-  mx_array *grads[2] = {NULL}, *cot[1] = {y};
-  mx_prim_conv.vjp(b, &(struct mx_call){.prim = &mx_prim_conv, .in = (mx_array *[]){x, w}, .out = &y, .nin = 2, .nout = 1, .p = y->node->p},
-                   cot, (bool[]){true, true}, grads);
-  CHECK_OK(b->status);
-  CHECK_INT(grads[0]->t.ndim + grads[1]->t.ndim, 6);
-  CHECK_OK(mx_eval(&y, 1));
-  CHECK_NEAR(text_value(y, 5, false), 8, 0);
+  mx_array *y = mx_conv_general(b, x, w, &p), *grads[2] = {NULL}, *cot[1] = {y};
+  if (y)
+    mx_prim_conv.vjp(b, &(struct mx_call){.prim = &mx_prim_conv, .in = (mx_array *[]){x, w}, .out = &y, .nin = 2, .nout = 1, .p = y->node->p},
+                     cot, (bool[]){true, true}, grads);
+  if (!b->status) b->status = mx_eval(&y, 1);
+  if (!b->status) {
+    CHECK_INT(grads[0]->t.ndim + grads[1]->t.ndim, 6);
+    CHECK_NEAR(text_value(y, 5, false), 8, 0);
+  }
   END;
 }
