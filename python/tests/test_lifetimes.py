@@ -157,14 +157,8 @@ WORK = {
 ROUNDS = 1000
 
 
-@pytest.mark.parametrize("name", WORK)
-def test_nothing_is_kept_of_work_or_of_errors(name):
-    work = WORK[name]
-    for _ in range(50):
-        work()
-    mx.synchronize()
-    gc.collect()
-    active = mx.get_active_memory()
+def growth(work):
+    """Bytes and objects that Python has more after ROUNDS rounds than before."""
     tracemalloc.start()
     try:
         for _ in range(20):
@@ -174,12 +168,26 @@ def test_nothing_is_kept_of_work_or_of_errors(name):
         for _ in range(ROUNDS):
             work()
         gc.collect()
-        grown, more = tracemalloc.get_traced_memory()[0] - before, len(gc.get_objects()) - objects
+        return tracemalloc.get_traced_memory()[0] - before, len(gc.get_objects()) - objects
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_nothing_is_kept_of_work_or_of_errors(name):
+    work = WORK[name]
+    for _ in range(50):
+        work()
+    mx.synchronize()
+    gc.collect()
+    active = mx.get_active_memory()
+    for _ in range(3):  # a leak shows each time; what somebody else makes once in a while does not
+        grown, more = growth(work)
+        if grown < 20 * ROUNDS and more < ROUNDS // 4:  # no object is as small
+            break
     mx.synchronize()
     assert mx.get_active_memory() <= active + 4096
-    assert grown < 20 * ROUNDS and more < ROUNDS // 4, (grown, more)  # no object is as small
+    assert grown < 20 * ROUNDS and more < ROUNDS // 4, (grown, more)
 
 
 def test_references_of_arguments_are_balanced():
