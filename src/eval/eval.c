@@ -425,7 +425,7 @@ int mx_eval(mx_array *const *arrays, int64_t n) {
       status = node_await(arrays[i]->node);
       uint8_t state = atomic_load_explicit(&arrays[i]->node->state, memory_order_acquire);
       if (!status && state == MX_FAILED) status = node_raise(arrays[i]->node);
-      again |= state == MX_LAZY;
+      again |= state != MX_DONE; /* lazy, or by now claimed by a third */
     }
     if (status || !again) return status;
   }
