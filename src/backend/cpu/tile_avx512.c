@@ -11,6 +11,8 @@ MX_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #define DFMA(a, b, c) ((vd)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define ROUNDED(x, how) ((vf)_mm512_roundscale_ps((__m512)(x), how))
 #define ROUNDED_WIDE(x, how) ((vd)_mm512_roundscale_pd((__m512d)(x), how))
+#define LEAST_ABS(x, y) ((vf)_mm512_range_ps((__m512)(x), (__m512)(y), 8 | 2)) /* of magnitudes; a number beside a NaN */
+#define STREAM(p, x) _mm512_stream_ps(p, (__m512)(x))
 #define SQRT(x) ((vf)_mm512_sqrt_ps((__m512)(x)))
 #define SQRT_WIDE(x) ((vd)_mm512_sqrt_pd((__m512d)(x)))
 #define LOOKUP32(table, index) \

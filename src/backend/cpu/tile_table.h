@@ -6,6 +6,9 @@
 #include "core/dtype.h"
 #include "graph/prim_id.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* dst[i] = op(a[i], b[i], c[i]); unused inputs are NULL. dst may be the same address as an input of the same element
  * size, never overlap otherwise. All inputs have the table's dtype; select: a is bool, b and c the dtype.
  * Output: the dtype, or bool for comparisons, logical_* and is*; float32 for abs, real, imag of complex64. */
@@ -19,10 +22,26 @@ enum { CPU_REDUCE_BLOCK = 1024, CPU_REDUCE_LANES = 32 };
 enum { CPU_SORT_SIDE = 16 };
 enum cpu_reduce_op { CPU_SUM, CPU_PROD, CPU_MIN, CPU_MAX, CPU_ALL, CPU_ANY, CPU_REDUCE_OPS };
 
+/* Step of a chain: x = op(x, other) or, swapped, op(other, x); op(x) where other is NULL. float32. */
+struct cpu_chain_step {
+  const float *other;
+  float hi, lo;  /* CPU_CHAIN_QUOTIENT: of the divisor (divisor.h) */
+  uint16_t what; /* CPU_CHAIN(primitive, swapped) */
+  bool scalar;   /* other is one value for all elements */
+};
+#define CPU_CHAIN(prim, swapped) ((prim) << 1 | (swapped))
+enum { CPU_CHAIN_QUOTIENT = CPU_CHAIN(MX_PRIM_COUNT, 0) }; /* x / other, a constant */
+#define CPU_CHAIN_UNARY(X) X(negative) X(abs) X(square) X(exp) X(log) X(erf) X(tanh) X(sigmoid)
+#define CPU_CHAIN_BINARY(X) X(add) X(subtract) X(multiply) X(divide) X(maximum) X(minimum)
+
 struct cpu_tile_table {
   const char *isa;
   cpu_tile_fn op[MX_PRIM_COUNT][MX_DTYPE_COUNT];    /* NULL: not defined for this dtype */
   cpu_tile_fn cast[MX_DTYPE_COUNT][MX_DTYPE_COUNT]; /* [from][to]; b and c unused */
+  /* dst[i] = the steps one after the other on a[i]. dst may be the address of any operand. stream: dst is 64-aligned and its whole
+   * lines go past the caches (stream.h). */
+  void (*chain)(int64_t n, float *dst, const float *a, const struct cpu_chain_step *steps, int nsteps, bool stream);
+  bool has_quotient; /* CPU_CHAIN_QUOTIENT is one of the steps */
   /* dst[i] = src[i * stride], stride in elements, any sign; by log2 of the element size (0..3). */
   void (*load_strided[4])(int64_t n, void *dst, const void *src, int64_t stride);
   /* One block of up to CPU_REDUCE_BLOCK contiguous values of the accumulator dtype -> *acc (one accumulator, overwritten).

@@ -57,7 +57,7 @@ static void map_linear(void *ctx, int64_t begin, int64_t end) {
     for (int o = 0; o < p->nout; o++)
       outs[o] = (char *)m->out[o]->data + start * (int64_t)mx_dtype_size(m->out[o]->dtype);
     vm_load_linear(&w, m->space, NULL, start, n);
-    if (m->stream) vm_prefetch(&w, n);
+    if (m->stream && m->vm->code[0].length < p->ninstr) vm_prefetch(&w, n); /* one chain: its loads run ahead by themselves */
     vm_compute(&w, n, outs);
     store(m, &w, outs, 1, n, 0);
   }
@@ -192,7 +192,7 @@ int cpu_program_run(const struct mx_program_run *r) {
   vm_collapse(&space, p->nin);
   enum vm_mode mode = choose_mode(&m, &space, p->nin);
   m.stream = streamed(r, m.size);
-  int status = vm_prepare(&vm, r, &space, mode, mode == VM_BLOCKS ? 0 : ~m.stream);
+  int status = vm_prepare(&vm, r, &space, mode, mode == VM_BLOCKS ? 0 : ~m.stream, mode == VM_LINEAR ? m.stream : 0);
   if (status) return status;
   m.vm = &vm;
   m.space = &space;

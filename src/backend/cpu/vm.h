@@ -9,6 +9,7 @@ enum {
   VM_L1_BYTES = 16384, /* registers of one worker fill at most this */
   VM_MAX_TILE = 1024,
   VM_MIN_TILE = 64,
+  VM_NONE = 255,
   VM_REGS_BYTES = 48 * 1024, /* enough for every program at the smallest tile */
 };
 
@@ -26,6 +27,7 @@ enum vm_mode { VM_LINEAR, VM_ROWS, VM_BLOCKS };
 enum vm_place {
   VM_REGISTER,   /* values: in a register */
   VM_OUTPUT,     /* values: in the output */
+  VM_STREAMED,   /* values: in the output, past the caches */
   VM_CONTIGUOUS, /* inputs: where they stand */
   VM_SCALAR,     /* inputs: one element for the whole tile, kept splatted */
   VM_PERIODIC,   /* inputs: the same elements again and again, kept loaded */
@@ -43,11 +45,17 @@ struct vm {
   int64_t period[MX_PROGRAM_INPUTS];
   const char *in_data[MX_PROGRAM_INPUTS];
   size_t in_size[MX_PROGRAM_INPUTS];
-  struct {
-    cpu_tile_fn fn;
-    enum vm_place place;
-    int8_t at; /* which register or output */
+  struct vm_code {
+    cpu_tile_fn fn; /* NULL: the steps of `length` instructions from here on are a chain */
+    enum vm_place place; /* of the result of the last of them */
+    int8_t at;           /* which register or output */
+    uint8_t length;
   } code[MX_PROGRAM_INSTRS];
+  struct vm_step { /* an instruction within a chain */
+    float hi, lo;
+    uint16_t what;
+    uint8_t from, other; /* values: the one that runs through, or that it starts from; the other operand, or VM_NONE */
+  } steps[MX_PROGRAM_INSTRS];
 };
 
 /* What one thread works with: registers, and where each value of the current tile stands. */
@@ -59,8 +67,8 @@ struct vm_worker {
   int64_t kept_phase[MX_PROGRAM_INPUTS], kept_n[MX_PROGRAM_INPUTS]; /* and how much of it */
 };
 
-/* Chooses kernels, registers and the tile size. direct: bit o set: a value may be computed in output o. */
-int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct);
+/* Chooses kernels, registers and the tile size. Bit o of direct: a value may be computed in output o; of stream: past the caches. */
+int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct, uint32_t stream);
 /* Merges neighbouring dimensions that every input walks through alike; drops those of size 1. */
 void vm_collapse(struct vm_space *s, int nin);
 void vm_strides(const struct mx_program_run *r, struct vm_space *s); /* inputs laid over r->shape */

@@ -137,14 +137,26 @@ void vm_prefetch(const struct vm_worker *w, int64_t n) {
   }
 }
 
+static void run_chain(const struct vm_worker *w, int first, int length, int64_t n, char *dst, bool stream) {
+  struct cpu_chain_step steps[MX_PROGRAM_INSTRS];
+  for (int k = 0; k < length; k++) {
+    const struct vm_step *s = &w->vm->steps[first + k];
+    bool unary = s->other == VM_NONE;
+    steps[k] = (struct cpu_chain_step){unary ? NULL : (const float *)w->value[s->other], s->hi, s->lo, s->what,
+                                       !unary && s->other < w->vm->p->nin && w->vm->in_place[s->other] == VM_SCALAR};
+  }
+  cpu_tile_table()->chain(n, (float *)dst, (const float *)w->value[w->vm->steps[first].from], steps, length, stream);
+}
+
 void vm_compute(struct vm_worker *w, int64_t n, char *const *outs) {
   const struct vm *vm = w->vm;
   const struct mx_program *p = vm->p;
-  for (int i = 0; i < p->ninstr; i++) {
+  for (int i = 0; i < p->ninstr; i += vm->code[i].length) {
+    const struct vm_code *c = &vm->code[i];
     const struct mx_instr *in = &p->code[i];
-    char *dst = vm->code[i].place == VM_OUTPUT ? outs[vm->code[i].at] : w->regs + (size_t)vm->code[i].at * vm->reg_bytes;
-    const char *a = w->value[in->src[0]], *b = in->nsrc > 1 ? w->value[in->src[1]] : NULL;
-    vm->code[i].fn(n, dst, a, b, in->nsrc > 2 ? w->value[in->src[2]] : NULL);
-    w->value[p->nin + i] = dst;
+    char *dst = c->place != VM_REGISTER ? outs[c->at] : w->regs + (size_t)c->at * vm->reg_bytes;
+    if (c->fn) c->fn(n, dst, w->value[in->src[0]], in->nsrc > 1 ? w->value[in->src[1]] : NULL, in->nsrc > 2 ? w->value[in->src[2]] : NULL);
+    else run_chain(w, i, c->length, n, dst, c->place == VM_STREAMED);
+    w->value[p->nin + i + c->length - 1] = dst;
   }
 }

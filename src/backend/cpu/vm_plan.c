@@ -1,5 +1,6 @@
 /* vm_plan.c: what a program run becomes before its first tile: a space of few dimensions, kernels, registers.
  * Invariant: two values share a register only when the first is never read again. */
+#include "backend/cpu/divisor.h"
 #include "backend/cpu/vm.h"
 
 #include "core/compiler.h"
@@ -60,12 +61,12 @@ static enum vm_place place_input(struct vm *vm, const struct vm_space *s, int k)
   return first > 0 && period <= VM_MIN_TILE ? VM_PERIODIC : VM_STRIDED;
 }
 
-/* The output that value v, the result of instruction i, may be computed in, or -1. An output that lies over an input must
- * wait until that input's last use. */
-static int direct_output(const struct mx_program_run *r, const int8_t *last, int v, int i, uint32_t direct) {
+/* The output among `may` that value v, the result of instruction i, may be computed in, or -1. An output that lies over an input
+ * must wait until that input's last use. */
+static int output_for(const struct mx_program_run *r, const int8_t *last, int v, int i, uint32_t may) {
   const struct mx_program *p = r->program;
   for (int o = 0; o < p->nout; o++) {
-    if (p->out[o] != v || !(direct >> o & 1)) continue;
+    if (p->out[o] != v || !(may >> o & 1)) continue;
     for (int k = 0; k < p->nin; k++)
       if (r->in[k]->data == r->out[o]->data && last[k] > i) return -1;
     return o;
@@ -105,33 +106,104 @@ static size_t prepare_inputs(struct vm *vm, const struct mx_program_run *r, cons
   return widest;
 }
 
-int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct) {
-  const struct mx_program *p = vm->p = r->program;
+/* Chains */
+
+static bool is_among(int prim, bool binary) {
+#define CASE(id) case MX_PRIM_##id:
+  switch (prim) {
+    CPU_CHAIN_UNARY(CASE) return !binary;
+    CPU_CHAIN_BINARY(CASE) return binary;
+  default: return false;
+  }
+#undef CASE
+}
+
+static bool is_scalar(const struct vm *vm, int value) { return value < vm->p->nin && vm->in_place[value] == VM_SCALAR; }
+
+/* Sets step i, which takes value `from` (VM_NONE: it begins a chain, from any). False where it is not one for chains. */
+static bool plan_step(struct vm *vm, int i, int from) {
+  const struct mx_instr *in = &vm->p->code[i];
+  struct vm_step *s = &vm->steps[i];
+  if (in->key != MX_FLOAT32 || in->dtype != MX_FLOAT32 || !is_among(in->prim, in->nsrc == 2)) return false;
+  bool swapped = in->nsrc == 2 && (from == VM_NONE ? is_scalar(vm, in->src[0]) && !is_scalar(vm, in->src[1]) : in->src[1] == from);
+  s->what = (uint16_t)CPU_CHAIN(in->prim, swapped);
+  s->from = in->src[swapped];
+  s->other = in->nsrc == 2 ? in->src[!swapped] : VM_NONE;
+  if (in->prim == MX_PRIM_divide && !swapped && is_scalar(vm, s->other) && cpu_tile_table()->has_quotient &&
+      cpu_divisor_split(*(const float *)vm->in_data[s->other], &s->hi, &s->lo))
+    s->what = CPU_CHAIN_QUOTIENT;
+  return from == VM_NONE || s->from == from;
+}
+
+/* What is known before the first instruction is planned. */
+struct outlook {
+  const struct mx_program_run *run;
+  uint32_t direct, stream;
+  uint8_t reads[VALUES]; /* by how many operands; outputs are read by one more */
+};
+
+/* The output that value v, the result of instruction i, may be computed in past the caches, or -1. */
+static int streamed_output(const struct outlook *l, const struct registers *g, int v, int i) {
+  if (!l->stream || l->reads[v] != 1 || g->last[v] != MX_PROGRAM_INSTRS) return -1;
+  int o = output_for(l->run, g->last, v, i, l->stream);
+  return o >= 0 && (uintptr_t)l->run->out[o]->data % 64 == 0 ? o : -1;
+}
+
+/* Of how many instructions the chain from i on is; 0: it is better run by its kernel. */
+static int plan_chain(struct vm *vm, const struct outlook *l, const struct registers *g, int i) {
+  int n = 0, v = VM_NONE;
+  while (i + n < vm->p->ninstr && plan_step(vm, i + n, v)) {
+    v = vm->p->nin + i + n++;
+    if (l->reads[v] != 1 || g->last[v] == MX_PROGRAM_INSTRS) break;
+  }
+  if (n == 1 && vm->steps[i].what != CPU_CHAIN_QUOTIENT && streamed_output(l, g, v, i) < 0) return 0;
+  return n;
+}
+
+/* Instruction i, or the chain that it begins: its kernel, and where its result goes. Returns the instruction after, or -1 where
+ * there is no such kernel. */
+static int plan_code(struct vm *vm, const struct outlook *l, struct registers *g, int i) {
+  const struct mx_program *p = vm->p;
+  const struct mx_instr *in = &p->code[i];
   const struct cpu_tile_table *table = cpu_tile_table();
+  struct vm_code *c = &vm->code[i];
+  int chain = plan_chain(vm, l, g, i), end = chain ? i + chain - 1 : i, v = p->nin + end;
+  c->length = (uint8_t)(end - i + 1);
+  c->fn = chain ? NULL : in->prim == MX_PRIM_astype ? table->cast[in->key][in->dtype] : table->op[in->prim][in->key];
+  if (!chain && !c->fn) return -1;
+  size_t size = mx_dtype_size((enum mx_dtype)in->dtype);
+  for (int k = i; k <= end; k++) {
+    g->reg[p->nin + k] = -1;
+    give_back(g, p, k, size);
+  }
+  int streamed = chain ? streamed_output(l, g, v, end) : -1, o = streamed >= 0 ? streamed : output_for(l->run, g->last, v, end, l->direct);
+  c->place = streamed >= 0 ? VM_STREAMED : o >= 0 ? VM_OUTPUT : VM_REGISTER;
+  c->at = (int8_t)o;
+  if (o < 0) c->at = g->reg[v] = g->nspare ? g->spare[--g->nspare] : (int8_t)vm->nregs++;
+  for (int k = i; k <= end; k++) give_back(g, p, k, 0);
+  return end + 1;
+}
+
+int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct, uint32_t stream) {
+  const struct mx_program *p = vm->p = r->program;
   struct registers g;
+  struct outlook l = {.run = r, .direct = direct, .stream = stream};
   g.nspare = 0;
   vm->nregs = 0;
   vm->mode = mode;
   memset(g.last, -1, (size_t)(p->nin + p->ninstr));
+  memset(l.reads, 0, (size_t)(p->nin + p->ninstr));
   for (int i = 0; i < p->ninstr; i++)
-    for (int k = 0; k < p->code[i].nsrc; k++) g.last[p->code[i].src[k]] = (int8_t)i;
-  for (int o = 0; o < p->nout; o++) g.last[p->out[o]] = MX_PROGRAM_INSTRS; /* stored at the end */
+    for (int k = 0; k < p->code[i].nsrc; k++) g.last[p->code[i].src[k]] = (int8_t)i, l.reads[p->code[i].src[k]]++;
+  for (int o = 0; o < p->nout; o++) g.last[p->out[o]] = MX_PROGRAM_INSTRS, l.reads[p->out[o]]++; /* stored at the end */
   size_t widest = prepare_inputs(vm, r, s, &g);
-  for (int i = 0; i < p->ninstr; i++) {
+  for (int i = 0, next; i < p->ninstr; i = next) {
     const struct mx_instr *in = &p->code[i];
-    int v = p->nin + i;
     size_t size = mx_dtype_size((enum mx_dtype)in->dtype);
-    vm->code[i].fn = in->prim == MX_PRIM_astype ? table->cast[in->key][in->dtype] : table->op[in->prim][in->key];
-    if (!vm->code[i].fn)
-      return mx_fail(MX_ETYPE, "[eval] The operation number %d is not defined for %s.", in->prim, mx_dtype_name((enum mx_dtype)in->key));
     if (size > widest) widest = size;
-    give_back(&g, p, i, size);
-    int o = direct ? direct_output(r, g.last, v, i, direct) : -1;
-    g.reg[v] = -1;
-    vm->code[i].place = o >= 0 ? VM_OUTPUT : VM_REGISTER;
-    vm->code[i].at = (int8_t)o;
-    if (o < 0) vm->code[i].at = g.reg[v] = g.nspare ? g.spare[--g.nspare] : (int8_t)vm->nregs++;
-    give_back(&g, p, i, 0);
+    next = plan_code(vm, &l, &g, i);
+    if (next < 0)
+      return mx_fail(MX_ETYPE, "[eval] The operation number %d is not defined for %s.", in->prim, mx_dtype_name((enum mx_dtype)in->key));
   }
   size_t tile = VM_L1_BYTES / (widest * (size_t)(vm->nregs ? vm->nregs : 1)) & ~(size_t)(VM_MIN_TILE - 1);
   vm->tile = (int)(tile < VM_MIN_TILE ? VM_MIN_TILE : tile > VM_MAX_TILE ? VM_MAX_TILE : tile);

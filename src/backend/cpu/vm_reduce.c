@@ -291,8 +291,8 @@ int vm_reduce(const struct mx_program_run *r) {
   const struct vm_space *space;
   bool by_columns = split(&t, r);
   void (*body)(void *, int64_t, int64_t) = choose_walk(&t, by_columns, r->program->nin, &space);
-  status = vm_prepare(&t.vm, r, space, VM_LINEAR, 0);
-  if (!status && by_columns && space == &t.run && t.vm.tile < t.ncolumns) status = vm_prepare(&t.vm, r, &t.inner, VM_LINEAR, 0); /* in column tiles */
+  status = vm_prepare(&t.vm, r, space, VM_LINEAR, 0, 0);
+  if (!status && by_columns && space == &t.run && t.vm.tile < t.ncolumns) status = vm_prepare(&t.vm, r, &t.inner, VM_LINEAR, 0, 0); /* in column tiles */
   if (status) return status;
   int64_t nacc = out->size * t.nblocks;
   char few[1024];

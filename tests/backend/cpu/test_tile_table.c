@@ -1,5 +1,6 @@
 /* test_tile_table.c: every kernel of every table this machine runs, against exact integers or long double by the C library.
  * Invariant: the inputs mix each dtype's edge values with random ones; lengths are odd, addresses unaligned, borders guarded. */
+#include "backend/cpu/divisor.h"
 #include "backend/cpu/tile_table.h"
 #include "core/half.h"
 #include "test.h"
@@ -556,5 +557,54 @@ TEST(reductions_follow_the_canonical_tree) {
           if (!same_value(d, acc + (size_t)i * size, each + (size_t)i * size)) complain(t->isa, "fold of", d, n, op, 0, 0, 0, 0);
       }
     }
+  }
+}
+static bool chain_agrees(const struct cpu_tile_table *t, const struct cpu_chain_step *s, cpu_tile_fn op, int n, const float *a, const float *b) {
+  float want[300], got[300 + GUARD], other[300];
+  bool same = true;
+  for (int i = 0; i < 300; i++) other[i] = s->scalar ? b[0] : b[i];
+  if (s->what & 1) op(n, want, other, a, NULL);
+  else op(n, want, a, s->other ? other : NULL, NULL);
+  for (int i = 0; i < GUARD; i++) got[n + i] = 7;
+  t->chain(n, got, a, s, 1, false);
+  for (int i = 0; i < n; i++) same &= same_value(MX_FLOAT32, (char *)&got[i], (char *)&want[i]);
+  for (int i = 0; i < GUARD; i++) same &= got[n + i] == 7;
+  memcpy(got, a, (size_t)n * sizeof *a);
+  t->chain(n, got, got, s, 1, false);
+  for (int i = 0; i < n; i++) same &= same_value(MX_FLOAT32, (char *)&got[i], (char *)&want[i]);
+  return same;
+}
+TEST(steps_of_chains_are_the_kernels_of_their_operations) {
+#define ID(id) MX_PRIM_##id,
+  static const enum mx_prim_id unary[] = {CPU_CHAIN_UNARY(ID)}, binary[] = {CPU_CHAIN_BINARY(ID)};
+#undef ID
+  static const int lengths[] = {1, 15, 16, 17, 63, 64, 65, 300};
+  float a[300], b[300];
+  for (int k = 0; k < 4 * 8; k++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[k / 8]);
+    for (int i = 0; i < 300; i++) put_random(MX_FLOAT32, (char *)&a[i]), put_random(MX_FLOAT32, (char *)&b[i]);
+    for (int p = 0; t && p < (int)(sizeof unary / sizeof *unary); p++) {
+      struct cpu_chain_step s = {.what = CPU_CHAIN(unary[p], 0)};
+      CHECK(chain_agrees(t, &s, t->op[unary[p]][MX_FLOAT32], lengths[k % 8], a, b));
+    }
+    for (int p = 0; t && p < (int)(sizeof binary / sizeof *binary) * 4; p++) {
+      struct cpu_chain_step s = {.what = (uint16_t)CPU_CHAIN(binary[p / 4], p & 1), .other = b, .scalar = p & 2};
+      CHECK(chain_agrees(t, &s, t->op[binary[p / 4]][MX_FLOAT32], lengths[k % 8], a, b));
+    }
+    struct cpu_chain_step s = {.what = CPU_CHAIN_QUOTIENT, .other = b, .scalar = true};
+    for (b[0] = -2.75f; t && t->has_quotient && b[0] < 100; b[0] += 7.3f)
+      if (cpu_divisor_split(b[0], &s.hi, &s.lo)) CHECK(chain_agrees(t, &s, t->op[MX_PRIM_divide][MX_FLOAT32], lengths[k % 8], a, b));
+  }
+}
+TEST(a_chain_hands_on_from_step_to_step) {
+  for (int k = 0; k < 8; k++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[k / 2]);
+    _Alignas(64) float b[100];
+    float a[100], c = 3;
+    for (int i = 0; i < 100; i++) a[i] = (float)i, b[i] = (float)(2 * i);
+    struct cpu_chain_step s[] = {{.what = CPU_CHAIN(MX_PRIM_subtract, 1), .other = &c, .scalar = true}, {.what = CPU_CHAIN(MX_PRIM_abs, 0)},
+                                 {.what = CPU_CHAIN(MX_PRIM_multiply, 0), .other = b}};
+    if (t) t->chain(100, b, a, s, 3, k % 2);
+    for (int i = 0; t && i < 100; i++) CHECK(b[i] == (float)(2 * i * (i < 3 ? 3 - i : i - 3)));
   }
 }
