@@ -38,8 +38,8 @@ struct cpu_tile_table {
   const char *isa;
   cpu_tile_fn op[MX_PRIM_COUNT][MX_DTYPE_COUNT];    /* NULL: not defined for this dtype */
   cpu_tile_fn cast[MX_DTYPE_COUNT][MX_DTYPE_COUNT]; /* [from][to]; b and c unused */
-  /* dst[i] = the steps one after the other on a[i]. dst may be the address of any operand. stream: dst is 64-aligned and its whole
-   * lines go past the caches (stream.h). */
+  /* dst[i] = the steps one after the other on a[i]. dst may be the address of any operand. stream: where dst is
+   * 64-aligned, whole lines go past the caches (stream.h). */
   void (*chain)(int64_t n, float *dst, const float *a, const struct cpu_chain_step *steps, int nsteps, bool stream);
   bool has_quotient; /* CPU_CHAIN_QUOTIENT is one of the steps */
   /* dst[i] = src[i * stride], stride in elements, any sign; by log2 of the element size (0..3). */

@@ -197,8 +197,10 @@ int cpu_program_run(const struct mx_program_run *r) {
   m.vm = &vm;
   m.space = &space;
   m.out = r->out;
-  for (int k = 0; k < p->nin && mode == VM_LINEAR; k++) /* so that a periodic input begins each tile alike */
-    if (vm.in_place[k] == VM_PERIODIC) vm.tile -= vm.tile % (int)vm.period[k];
+  for (int k = 0; k < p->nin && mode == VM_LINEAR; k++) { /* so that a periodic input begins each tile alike, on a line if it can */
+    int period = vm.in_place[k] == VM_PERIODIC ? (int)vm.period[k] : 1, lines = 16 * period / (1 << __builtin_ctz((unsigned)period | 16));
+    vm.tile -= vm.tile % (vm.tile >= lines ? lines : period);
+  }
   int64_t tiles = mode == VM_LINEAR ? (m.size + vm.tile - 1) / vm.tile : cut_planes(&m, &space, mode);
   void (*body)(void *, int64_t, int64_t) = mode == VM_LINEAR ? map_linear : map_planes;
   if (m.size <= PARALLEL_ELEMENTS) body(&m, 0, tiles);

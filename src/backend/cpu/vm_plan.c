@@ -108,6 +108,13 @@ static size_t prepare_inputs(struct vm *vm, const struct mx_program_run *r, cons
 
 /* Chains */
 
+/* What is known before the first instruction is planned. */
+struct outlook {
+  const struct mx_program_run *run;
+  uint32_t direct, stream;
+  uint8_t reads[VALUES]; /* by how many operands; outputs are read by one more */
+};
+
 static bool is_among(int prim, bool binary) {
 #define CASE(id) case MX_PRIM_##id:
   switch (prim) {
@@ -118,10 +125,11 @@ static bool is_among(int prim, bool binary) {
 #undef CASE
 }
 
+/* One value for a tile; other rows may have another. */
 static bool is_scalar(const struct vm *vm, int value) { return value < vm->p->nin && vm->in_place[value] == VM_SCALAR; }
 
 /* Sets step i, which takes value `from` (VM_NONE: it begins a chain, from any). False where it is not one for chains. */
-static bool plan_step(struct vm *vm, int i, int from) {
+static bool plan_step(struct vm *vm, const struct outlook *l, int i, int from) {
   const struct mx_instr *in = &vm->p->code[i];
   struct vm_step *s = &vm->steps[i];
   if (in->key != MX_FLOAT32 || in->dtype != MX_FLOAT32 || !is_among(in->prim, in->nsrc == 2)) return false;
@@ -129,18 +137,12 @@ static bool plan_step(struct vm *vm, int i, int from) {
   s->what = (uint16_t)CPU_CHAIN(in->prim, swapped);
   s->from = in->src[swapped];
   s->other = in->nsrc == 2 ? in->src[!swapped] : VM_NONE;
-  if (in->prim == MX_PRIM_divide && !swapped && is_scalar(vm, s->other) && cpu_tile_table()->has_quotient &&
+  bool constant = s->other < vm->p->nin && l->run->in[s->other]->size == 1;
+  if (in->prim == MX_PRIM_divide && !swapped && constant && cpu_tile_table()->has_quotient &&
       cpu_divisor_split(*(const float *)vm->in_data[s->other], &s->hi, &s->lo))
     s->what = CPU_CHAIN_QUOTIENT;
   return from == VM_NONE || s->from == from;
 }
-
-/* What is known before the first instruction is planned. */
-struct outlook {
-  const struct mx_program_run *run;
-  uint32_t direct, stream;
-  uint8_t reads[VALUES]; /* by how many operands; outputs are read by one more */
-};
 
 /* The output that value v, the result of instruction i, may be computed in past the caches, or -1. */
 static int streamed_output(const struct outlook *l, const struct registers *g, int v, int i) {
@@ -152,7 +154,7 @@ static int streamed_output(const struct outlook *l, const struct registers *g, i
 /* Of how many instructions the chain from i on is; 0: it is better run by its kernel. */
 static int plan_chain(struct vm *vm, const struct outlook *l, const struct registers *g, int i) {
   int n = 0, v = VM_NONE;
-  while (i + n < vm->p->ninstr && plan_step(vm, i + n, v)) {
+  while (i + n < vm->p->ninstr && plan_step(vm, l, i + n, v)) {
     v = vm->p->nin + i + n++;
     if (l->reads[v] != 1 || g->last[v] == MX_PROGRAM_INSTRS) break;
   }

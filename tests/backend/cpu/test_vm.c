@@ -5,6 +5,8 @@
 #include "backend/cpu/pool.h"
 #include "backend/cpu/tile_table.h"
 
+#include <math.h>
+
 static struct mx_program program_of(int nin, enum mx_dtype dtype) {
   struct mx_program p = {.nin = (uint8_t)nin, .nout = 1};
   for (int k = 0; k < nin; k++) p.in_dtype[k] = (uint8_t)dtype;
@@ -158,6 +160,52 @@ TEST(outputs_past_the_caches_are_whole) {
     CHECK_INT(wrong, 0);
   }
   tensors_free();
+}
+
+TEST(outputs_past_the_caches_are_whole_beside_a_row_of_any_length) {
+  struct mx_program p = program_of(2, MX_FLOAT32);
+  instr(&p, MX_PRIM_add, MX_FLOAT32, MX_FLOAT32, 2, 0, 1);
+  static const int64_t lengths[] = {3, 24, 61};
+  for (int l = 0; l < 3; l++) {
+    int64_t n = lengths[l], shape[2] = {(9 << 19) / n, n};
+    struct mx_tensor *out = tensor_new(MX_FLOAT32, 2, shape, ROWS);
+    struct mx_tensor *in[2] = {tensor_new(MX_FLOAT32, 2, shape, ROWS), tensor_new(MX_FLOAT32, 1, shape + 1, ROWS)};
+    for (int k = 0; k < 2; k++) fill_small(in[k]);
+    CHECK_OK(run(&p, 2, shape, 0, in, &out));
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < out->size; i++) wrong += get(out, i) != get(in[0], i) + get(in[1], i % n);
+    CHECK_INT(wrong, 0);
+    tensors_free();
+  }
+}
+
+/* A constant divisor may become a factor; one that changes from row to row is none. */
+TEST(quotients_by_one_value_and_by_one_a_row_are_quotients) {
+  for (int kind = 0; kind < 4; kind++) { /* by one value, a row, a column, an array */
+    struct mx_program p = program_of(2, MX_FLOAT32);
+    int64_t shape[2] = {37, 700}, part[2] = {kind == 1 || kind == 3 ? 37 : 1, kind >= 2 ? 700 : 1}, folded[2] = {37, 1};
+    struct mx_tensor *in[2] = {tensor_new(MX_FLOAT32, 2, shape, ROWS), tensor_new(MX_FLOAT32, 2, part, ROWS)};
+    struct mx_tensor *out = tensor_new(MX_FLOAT32, 2, shape, ROWS), *most = tensor_new(MX_FLOAT32, 2, folded, ROWS);
+    for (int k = 0; k < 2; k++) fill_small(in[k]);
+    for (int64_t i = 0; i < in[1]->size; i++) set(in[1], i, (double)(2 * i + 3));
+    instr(&p, MX_PRIM_divide, MX_FLOAT32, MX_FLOAT32, 2, 0, 1);
+    CHECK_OK(run(&p, 2, shape, 0, in, &out));
+    p.reduce = 1 + MX_PRIM_max;
+    p.reduce_dtype = MX_FLOAT32;
+    CHECK_OK(run(&p, 2, shape, 2, in, &most));
+    int64_t wrong = 0;
+    for (int64_t row = 0; row < 37; row++) {
+      float top = -INFINITY;
+      for (int64_t i = 700 * row; i < 700 * (row + 1); i++) {
+        float want = (float)get(in[0], i) / (float)over(in[1], 2, shape, i);
+        wrong += get(out, i) != want;
+        top = want > top ? want : top;
+      }
+      wrong += get(most, row) != top;
+    }
+    CHECK_INT(wrong, 0);
+    tensors_free();
+  }
 }
 
 /* ---- reductions ---- */
