@@ -102,6 +102,46 @@ mx_array *mx_diag(mx_build *b, mx_array *a, int64_t k) {
   return mx_where(b, index_mask(b, &mx_prim_equal, n, n, k), v, mx_scalar(b, 0, a->t.dtype));
 }
 
+/* diagonal: in = a matrix per position of the leading dimensions; ints = row and column where it begins, size. */
+static int infer_diagonal(const struct mx_call *c, struct mx_spec *out) {
+  int status = mx_infer_inputs(c, 1, 3, 0), n = c->in[0]->t.ndim;
+  if (status) return status;
+  const int64_t *shape = c->in[0]->t.shape, row = c->p.ints[0], column = c->p.ints[1], size = c->p.ints[2];
+  if (n < 2 || row < 0 || column < 0 || size < 0 || row > shape[n - 2] - size || column > shape[n - 1] - size)
+    return mx_fail(MX_EVALUE, "[diagonal] %lld elements from row %lld and column %lld on leave the matrix.", (long long)size, (long long)row,
+                   (long long)column);
+  out->dtype = c->in[0]->t.dtype;
+  out->ndim = n - 1;
+  for (int i = 0; i < n - 2; i++) out->shape[i] = shape[i];
+  out->shape[n - 2] = size;
+  return MX_OK;
+}
+static bool diagonal_view(const struct mx_call *c, const struct mx_tensor *in, struct mx_tensor *out) {
+  int n = in->ndim;
+  int64_t down = in->strides[n - 2], across = in->strides[n - 1];
+  for (int i = 0; i < n - 2; i++) out->strides[i] = in->strides[i];
+  out->strides[n - 2] = down + across;
+  out->data = (char *)in->data + (c->p.ints[0] * down + c->p.ints[1] * across) * (int64_t)mx_dtype_size(in->dtype);
+  return true;
+}
+/* The cotangents stand in their rows, in the one column of each that the diagonal crosses. */
+static void diagonal_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
+  if (!wanted[0] || !cot[0]) return;
+  const struct mx_tensor *a = &c->in[0]->t;
+  int axis = a->ndim - 2;
+  int64_t rows = a->shape[axis], row = c->p.ints[0], after = rows - row - c->p.ints[2];
+  mx_array *zero = mx_scalar(b, 0, cot[0]->t.dtype), *g = mx_pad(b, cot[0], &axis, 1, &row, &after, zero, MX_PAD_CONSTANT);
+  mx_array *on = index_mask(b, &mx_prim_equal, rows, a->shape[axis + 1], c->p.ints[1] - row);
+  grads[0] = mx_where(b, on, mx_expand_dims(b, g, (int[]){axis + 1}, 1), zero);
+}
+static void diagonal_vmap(mx_build *b, const struct mx_call *c, mx_array *const *in, const int *axis, mx_array **out, int *out_axis) {
+  out[0] = mx_apply_ints(b, &mx_prim_diagonal, mx_batch_first(b, in[0], axis[0], 1), c->p.ints, 3);
+  out_axis[0] = 0;
+}
+const struct mx_prim mx_prim_diagonal = {
+    .id = MX_PRIM_diagonal, .name = "Diagonal", .kind = MX_VIEW, .linear = true, .infer = infer_diagonal, .vjp = diagonal_vjp,
+    .vmap = diagonal_vmap, .view = diagonal_view};
+
 mx_array *mx_diagonal(mx_build *b, mx_array *a, int64_t offset, int axis1, int axis2) {
   if (!a) return NULL;
   int n = a->t.ndim, order[MX_MAX_NDIM], at = 0;
@@ -115,17 +155,7 @@ mx_array *mx_diagonal(mx_build *b, mx_array *a, int64_t offset, int axis1, int a
   if (offset < 0) row = offset < -rows ? rows : -offset;
   else column = offset > columns ? columns : offset;
   int64_t size = rows - row < columns - column ? rows - row : columns - column;
-  int64_t from[MX_MAX_NDIM], to[MX_MAX_NDIM], by[MX_MAX_NDIM];
-  mx_array *x = mx_transpose(b, a, order, n);
-  for (int i = 0; i < n; i++) from[i] = 0, to[i] = a->t.shape[order[i]], by[i] = 1;
-  from[n - 2] = row, to[n - 2] = row + size;
-  x = mx_slice(b, x, from, to, by);
-  int last = n - 1;
-  int64_t shape[MX_MAX_NDIM];
-  for (int i = 0; i < n - 2; i++) shape[i] = 1;
-  shape[n - 2] = size, shape[n - 1] = 1;
-  mx_array *index = mx_reshape(b, arange_apply(b, (double)column, 1, size, MX_INT64), shape, n);
-  return mx_squeeze(b, mx_take_along_axis(b, x, index, &last), &last, 1);
+  return mx_apply_ints(b, &mx_prim_diagonal, mx_transpose(b, a, order, n), (int64_t[]){row, column, size}, 3);
 }
 
 mx_array *mx_trace(mx_build *b, mx_array *a, int64_t offset, int axis1, int axis2, enum mx_dtype dtype) {

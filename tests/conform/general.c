@@ -27,6 +27,8 @@ CASE(slice) { return mx_slice(b, in[0], AT{1, 4}, AT{4, -6}, AT{1, -2}); }
 REF(slice) { EACH(i, 3) EACH(j, 3) *y++ = x[0][(1 + i) * 5 + 4 - 2 * j]; }
 CASE(as_strided) { return mx_as_strided(b, in[0], AT{4, 3}, AT{2, 1}, 2, 1); }
 REF(as_strided) { EACH(i, 4) EACH(j, 3) *y++ = x[0][1 + 2 * i + j]; }
+CASE(diagonal) { return mx_diagonal(b, in[0], -1, 1, 2); }
+REF(diagonal) { EACH(i, 2) EACH(k, 3) *y++ = x[0][(i * 4 + 1 + k) * 5 + k]; }
 CASE(view) { return mx_view(b, mx_view(b, in[0], MX_INT32), MX_FLOAT32); }
 REF(view) { EACH(i, 6) *y++ = x[0][i]; }
 

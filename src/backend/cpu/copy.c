@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, AHEAD = 12 };
+enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, AHEAD = 12, SHORT_ROW = 16 };
 
 static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 
@@ -212,11 +212,54 @@ static void turn_plane(const struct copy *c, int64_t n0, int64_t n1, char *to, c
     }
 }
 
+/* Rows too short for a call each. */
+static void short_rows(size_t size, int64_t n0, int64_t n1, void *dst, int64_t d0, int64_t d1, const void *src, int64_t s0, int64_t s1) {
+#define SHORT(bits)                                                                                           \
+  {                                                                                                           \
+    uint##bits##_t *restrict d = dst;                                                                         \
+    const uint##bits##_t *restrict s = src;                                                                   \
+    if (n1 == 2 && s0 == 1 && s1 == 0 && d0 == 2 && d1 == 1)                                                  \
+      for (int64_t i = 0; i < n0; i++) d[2 * i] = d[2 * i + 1] = s[i];                                        \
+    else if (n1 == 2)                                                                                         \
+      for (int64_t i = 0; i < n0; i++) d[i * d0] = s[i * s0], d[i * d0 + d1] = s[i * s0 + s1];                \
+    else if (n1 == 3)                                                                                         \
+      for (int64_t i = 0; i < n0; i++)                                                                        \
+        d[i * d0] = s[i * s0], d[i * d0 + d1] = s[i * s0 + s1], d[i * d0 + 2 * d1] = s[i * s0 + 2 * s1];      \
+    else                                                                                                      \
+      for (int64_t i = 0; i < n0; i++)                                                                        \
+        for (int64_t j = 0; j < n1; j++) d[i * d0 + j * d1] = s[i * s0 + j * s1];                             \
+    return;                                                                                                   \
+  }
+  switch (size) {
+  case 1: SHORT(8)
+  case 2: SHORT(16)
+  case 4: SHORT(32)
+  default: SHORT(64)
+  }
+#undef SHORT
+}
+
+/* Short rows that stand one after the other in the destination, put together in L1 before they pass the caches. */
+static void stream_rows(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {
+  _Alignas(64) char block[4096];
+  int64_t size = (int64_t)c->size, s0 = c->s[c->ndim - 2], s1 = c->s[c->ndim - 1], rows = (int64_t)sizeof block / (n1 * size);
+  for (int64_t i = 0; i < n0; i += rows) {
+    int64_t m = n0 - i < rows ? n0 - i : rows;
+    short_rows(c->size, m, n1, block, n1, 1, from + i * s0 * size, s0, s1);
+    cpu_stream_copy(to + i * n1 * size, block, (size_t)(m * n1 * size));
+  }
+}
+
 static void plane(const struct copy *c, int64_t n0, int64_t n1, char *to, const char *from) {
   int64_t size = (int64_t)c->size, d0 = c->d[c->ndim - 2] * size, s0 = c->s[c->ndim - 2] * size;
   int64_t d1 = c->d[c->ndim - 1], s1 = c->s[c->ndim - 1];
   if (c->transposed) {
     turn_plane(c, n0, n1, to, from);
+    return;
+  }
+  if (n1 <= SHORT_ROW && n0 > 1) {
+    if (c->stream && d1 == 1 && c->d[c->ndim - 2] == n1) stream_rows(c, n0, n1, to, from);
+    else short_rows(c->size, n0, n1, to, c->d[c->ndim - 2], d1, from, c->s[c->ndim - 2], s1);
     return;
   }
   bool whole = c->stream && d1 == 1 && s1 == 1;

@@ -28,6 +28,34 @@ static void slice_offsets(const struct gather *g, int64_t at, int64_t m, int64_t
   }
 }
 
+/* Single elements by one whole index array: nothing in between. */
+static void gather_elements(void *ctx, int64_t begin, int64_t end) {
+  const struct gather *g = ctx;
+  int64_t size = g->a->shape[g->axes[0]], step = g->a->strides[g->axes[0]];
+#define BY_INDEX(bits, T)                                                                                     \
+  for (int64_t i = begin; i < end; i++) {                                                                     \
+    int64_t at = ((const T *)index)[i];                                                                       \
+    ((uint##bits##_t *)to)[i] = ((const uint##bits##_t *)from)[(at + (at < 0 ? size : 0)) * step];            \
+  }                                                                                                           \
+  return;
+#define ELEMENTS(bits)                                                                                        \
+  switch (g->index[0]->dtype) {                                                                               \
+  case MX_INT32: BY_INDEX(bits, int32_t)                                                                      \
+  case MX_UINT32: BY_INDEX(bits, uint32_t)                                                                    \
+  default: BY_INDEX(bits, int64_t)                                                                            \
+  }
+  const void *index = g->index[0]->data, *from = g->a->data;
+  void *restrict to = g->out;
+  switch (g->slice.size) {
+  case 1: ELEMENTS(8)
+  case 2: ELEMENTS(16)
+  case 4: ELEMENTS(32)
+  default: ELEMENTS(64)
+  }
+#undef ELEMENTS
+#undef BY_INDEX
+}
+
 static void gather_slices(void *ctx, int64_t begin, int64_t end) {
   const struct gather *g = ctx;
   const char *from = g->a->data;
@@ -64,7 +92,8 @@ int cpu_gather(const struct mx_call *c, struct mx_tensor *const *in, struct mx_t
   }
   if (out[0]->size == 0) return MX_OK;
   cpu_box_set(&g.slice, mx_dtype_size(a->dtype), a->ndim, size, a->strides);
-  cpu_parallel_for(g.index[0]->size, PARALLEL_BYTES / (g.slice.count * (int64_t)g.slice.size) + 1, gather_slices, &g);
+  cpu_parallel_for(g.index[0]->size, PARALLEL_BYTES / (g.slice.count * (int64_t)g.slice.size) + 1, 
+                   g.n == 1 && g.slice.count == 1 && mx_tensor_is_contiguous(g.index[0]) ? gather_elements : gather_slices, &g);
   return MX_OK;
 }
 

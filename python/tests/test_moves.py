@@ -1,0 +1,128 @@
+"""Copies, views and reads by index in every layout and element size, beside NumPy."""
+import itertools
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+DTYPES = ["bool_", "uint8", "int16", "float16", "int32", "float32", "int64", "complex64"]
+
+
+def values(shape, dtype):
+    return (np.arange(int(np.prod(shape))).reshape(shape) * 7 % 251).astype(dtype)
+
+
+def array(a):
+    return mx.array(a)
+
+
+def same(got, want):
+    got = np.array(got)
+    assert got.dtype == want.dtype and got.shape == want.shape
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("step", [1, -1, 2, -2, 3, 5, -7])
+def test_strided_runs_of_any_length(dtype, step):
+    x = values((600,), dtype)
+    a = array(x)
+    for n in (0, 1, 2, 3, 15, 16, 17, 31, 64, 65, 100, 599, 600):
+        same(mx.contiguous(a[:n][::step]), x[:n][::step])
+        same(mx.contiguous(a[600 - n:][::step]), x[600 - n:][::step])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_short_rows(dtype):
+    for rows, cols in itertools.product((1, 2, 5, 300), (1, 2, 3, 4, 15, 16, 17)):
+        x = values((rows, 2 * cols), dtype)
+        a = array(x)
+        same(mx.contiguous(a[:, ::2]), x[:, ::2])
+        same(mx.contiguous(a[::-1, :cols]), x[::-1, :cols])
+        same(mx.contiguous(a[::2, ::-1]), x[::2, ::-1])
+        same(mx.repeat(a, cols, axis=1), np.repeat(x, cols, axis=1))
+        same(mx.repeat(a, 2, axis=0), np.repeat(x, 2, axis=0))
+        same(mx.concatenate([a[:, :1], a[:, ::-2]], axis=1), np.concatenate([x[:, :1], x[:, ::-2]], axis=1))
+        same(mx.stack([a, a[::-1]], axis=-1), np.stack([x, x[::-1]], axis=-1))
+
+
+@pytest.mark.parametrize("times", [2, 3, 5])
+def test_a_large_repeat(times):
+    x = values((3_000_001,), "float32")
+    same(mx.repeat(array(x), times), np.repeat(x, times))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("itype", ["int8", "int32", "uint32", "int64"])
+def test_take_of_single_elements(dtype, itype):
+    x = values((120,), dtype)
+    k = (np.arange(2000) * 37 % 120).astype(itype)
+    if itype != "uint32":
+        k = np.where(np.arange(2000) % 3 == 0, k - 120, k).astype(itype)
+    a, i = array(x), array(k)
+    for view in (slice(None), slice(None, None, -1), slice(None, None, 2)):
+        m = len(x[view])
+        kk, ii = k % np.array(m, itype), i % m
+        same(mx.take(a[view], ii), np.take(x[view], kk.astype(np.int64)))
+    same(a[i], x[k])
+    same(a[i[::3]], x[k[::3]])
+    same(a[i.reshape(40, 50).T], x[k.reshape(40, 50).T])
+    same(a[i[:0]], x[k[:0].astype(np.int64)])
+
+
+@pytest.mark.parametrize("bad", [120, -121, 2**31 - 1, -(2**31)])
+def test_take_out_of_bounds(bad):
+    a = mx.zeros((120,))
+    with pytest.raises(IndexError):
+        mx.eval(a[mx.array([0, bad, 3])])
+    with pytest.raises(IndexError):
+        mx.eval(mx.take(a, mx.array([5, bad], dtype=mx.int64)))
+
+
+LAYOUTS = [lambda x: x, lambda x: x[::-1], lambda x: x[:, ::-1], lambda x: x.T, lambda x: x[::2, 1:], lambda x: x[:0], lambda x: x[:, :1]]
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (7, 5), (6, 6), (1, 1), (1, 4)])
+@pytest.mark.parametrize("layout", range(len(LAYOUTS)))
+def test_diagonals_of_any_layout(shape, layout):
+    x = LAYOUTS[layout](values(shape, "float32"))
+    a = LAYOUTS[layout](array(values(shape, "float32")))
+    for k in (-9, -5, -2, -1, 0, 1, 3, 4, 9):
+        rows, cols = x.shape
+        want = np.diagonal(x, k) if -rows <= k <= cols else np.zeros((0,), np.float32)
+        same(mx.diagonal(a, k), want)
+        same(mx.diagonal(a, k) + 1, want + np.float32(1))
+        assert mx.trace(a, k).item() == want.sum()
+
+
+def test_diagonals_of_stacks():
+    x = values((3, 4, 5, 6), "int32")
+    a = array(x)
+    for axis1, axis2 in itertools.permutations(range(4), 2):
+        for k in (-2, 0, 1):
+            same(mx.diagonal(a, k, axis1, axis2), np.diagonal(x, k, axis1, axis2))
+            same(mx.diagonal(a, k, axis1 - 4, axis2 - 4), np.diagonal(x, k, axis1, axis2))
+    same(mx.vmap(lambda m: mx.diagonal(m, 1), in_axes=1)(a[0]), np.stack([np.diagonal(x[0][:, i], 1) for i in range(5)]))
+
+
+@pytest.mark.parametrize("k", [-2, 0, 3])
+def test_the_gradient_of_a_diagonal_stands_on_it(k):
+    x = array(values((2, 4, 5), "float32"))
+    w = mx.arange(1, np.diagonal(np.zeros((4, 5)), k).size + 1).astype(mx.float32)
+    g = mx.grad(lambda x: (mx.diagonal(x, k, 1, 2) * w).sum())(x)
+    want = np.zeros((2, 4, 5), np.float32)
+    for n, v in enumerate(np.array(w)):
+        want[:, n + max(-k, 0), n + max(k, 0)] = v
+    same(g, want)
+    out, tangent = mx.jvp(lambda x: mx.diagonal(x, k, 1, 2), [x], [x * 2])
+    same(tangent[0], 2 * np.diagonal(np.array(x), k, 1, 2))
+
+
+def test_a_diagonal_keeps_its_values_when_the_matrix_changes():
+    a = mx.zeros((3, 3))
+    d = mx.diagonal(a)
+    mx.eval(d)
+    a[1, 1] = 5
+    a += 1
+    same(d, np.zeros(3, np.float32))
+    assert np.array(mx.diagonal(a)).tolist() == [1, 6, 1]
