@@ -282,6 +282,19 @@ int hold(PyObject *self, mlx_array *h) {
   return wait_for(*h);
 }
 
+int hold_apart(PyObject *self, mlx_array *h) {
+  if (hold(self, h)) return -1;
+  bool repeats = false;
+  for (size_t d = 0; d < mlx_array_ndim(*h); d++)
+    repeats |= mlx_ravel_array_strides(*h)[d] == 0 && mlx_ravel_array_shape(*h)[d] > 1;
+  if (!repeats || mlx_array_size(*h) == 0) return 0;
+  void *seen = h->ctx;
+  if (mlx_contiguous(h, *h, false, (mlx_stream){NULL})) return raise_error(), -1;
+  if (wait_for(*h)) return -1;
+  if (H(self).ctx == seen && mlx_array_set(&H(self), *h)) return raise_error(), -1;
+  return 0;
+}
+
 /* Construction. A nested list is measured first, then written. */
 
 struct nest {

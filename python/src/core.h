@@ -103,6 +103,8 @@ int wait_for(mlx_array h); /* evaluates without the GIL; 0, or -1 with an except
 /* A handle of the caller's own on an Array's node, evaluated: while we wait without the GIL, another thread may rebind the Array.
  * The caller frees it, also after -1. */
 int hold(PyObject *self, mlx_array *h);
+/* The same for who may write to its memory: a broadcast gets a place for each element first, and the Array is that from then on. */
+int hold_apart(PyObject *self, mlx_array *h);
 PyObject *item_object(mlx_dtype d, const void *p);
 
 /* index.c */

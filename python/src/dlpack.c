@@ -96,7 +96,8 @@ static PyObject *do_dlpack(const struct function *f, PyObject **v) { /* self, st
   mlx_array h = mlx_array_new();
   struct exported *e = NULL;
   PyObject *capsule = NULL;
-  if (copied ? copy_of(H(v[0]), &h) : mlx_array_set(&h, H(v[0])) ? (raise_error(), -1) : wait_for(h)) goto done;
+  if (!copied) mlx_array_free(h);
+  if (copied ? copy_of(H(v[0]), &h) : hold_apart(v[0], &h)) goto done;
   if (!(e = PyMem_RawCalloc(1, sizeof *e))) {
     PyErr_NoMemory();
     goto done;

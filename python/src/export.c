@@ -49,7 +49,7 @@ int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
     return -1;
   }
   mlx_array h;
-  int status = hold(self, &h) ? -1 : fill_view(self, h, e, view, flags);
+  int status = hold_apart(self, &h) ? -1 : fill_view(self, h, e, view, flags);
   mlx_array_free(h);
   if (status) PyMem_Free(e);
   return status;
@@ -64,9 +64,14 @@ void array_release_buffer(PyObject *self, Py_buffer *view) {
 /* NumPy's array over the same memory. bfloat16 goes as its bits and is named by ml_dtypes. */
 static PyObject *numpy_view(PyObject *self, PyObject *numpy) {
   bool brain = mlx_array_dtype(H(self)) == MLX_BFLOAT16;
-  mlx_array bits = mlx_array_new();
+  mlx_array bits = mlx_array_new(), h;
+  if (hold_apart(self, &h)) {
+    mlx_array_free(h);
+    return NULL;
+  }
   PyObject *source = !brain ? Py_NewRef(self)
-                            : array_result(mlx_view(&bits, H(self), MLX_UINT16, (mlx_stream){NULL}) ? raise_error(), 1 : 0, bits);
+                            : array_result(mlx_view(&bits, h, MLX_UINT16, (mlx_stream){NULL}) ? raise_error(), 1 : 0, bits);
+  mlx_array_free(h);
   PyObject *view = source ? PyMemoryView_FromObject(source) : NULL, *a = view ? PyObject_CallMethod(numpy, "asarray", "O", view) : NULL;
   Py_XDECREF(source);
   Py_XDECREF(view);

@@ -126,3 +126,57 @@ def test_a_diagonal_keeps_its_values_when_the_matrix_changes():
     a += 1
     same(d, np.zeros(3, np.float32))
     assert np.array(mx.diagonal(a)).tolist() == [1, 6, 1]
+
+
+REPEATED = [
+    lambda: (mx.zeros((3, 4)), np.zeros((3, 4))),
+    lambda: (mx.broadcast_to(mx.arange(4.0), (3, 4)), np.broadcast_to(np.arange(4.0), (3, 4))),
+    lambda: (mx.broadcast_to(mx.arange(3.0)[:, None], (3, 4))[::-1], np.broadcast_to(np.arange(3.0)[:, None], (3, 4))[::-1]),
+    lambda: (mx.meshgrid(mx.arange(300.0), mx.arange(400.0))[0] + 1, np.meshgrid(np.arange(300.0), np.arange(400.0))[0] + 1),
+]
+
+
+@pytest.mark.parametrize("make", range(len(REPEATED)))
+@pytest.mark.parametrize("export", [np.asarray, np.from_dlpack, lambda a: np.asarray(memoryview(a))])
+def test_who_writes_into_an_exported_broadcast_writes_one_element(make, export):
+    a, want = REPEATED[make]()
+    want = want.astype(np.float32)
+    view = export(a)
+    np.testing.assert_array_equal(view, want)
+    view[1, 2] = 77
+    want[1, 2] = 77
+    np.testing.assert_array_equal(np.array(a), want)
+
+
+def test_an_exported_broadcast_of_bfloat16_is_written_by_element():
+    a = mx.zeros((3, 4), dtype=mx.bfloat16)
+    view = np.asarray(a)
+    view[1, 2] = 3
+    assert a.astype(mx.float32).tolist() == [[0] * 4, [0, 0, 3, 0], [0] * 4]
+
+
+def test_work_on_what_repeats_is_done_once_and_means_the_same():
+    x, y, z = (np.random.default_rng(0).random(n, np.float32) for n in (300, 500, 7))
+    grids, want = mx.meshgrid(*map(mx.array, (x, y, z))), np.meshgrid(x, y, z)
+    before = mx.get_active_memory()
+    a = grids[0] * 2 + 1
+    mx.eval(a)
+    assert mx.get_active_memory() - before < a.nbytes // 100
+    same(a, want[0] * 2 + 1)
+    b = mx.exp(grids[1]) + grids[2]
+    np.testing.assert_allclose(np.array(b), np.exp(want[1]) + want[2], rtol=1e-6)
+    same(mx.contiguous(a.T), np.ascontiguousarray(a.T))
+    same(a[2, 5:100, 3], (want[0] * 2 + 1)[2, 5:100, 3])
+    same((a > 1.5)[::-1], (want[0] * 2 + 1 > 1.5)[::-1])
+    np.testing.assert_allclose(np.array(a.sum(axis=(0, 2))), (want[0] * 2 + 1).sum(axis=(0, 2)), rtol=1e-5)
+    np.testing.assert_allclose(np.array(a.sum()), (want[0].astype(np.float64) * 2 + 1).sum(), rtol=1e-5)
+    np.testing.assert_allclose(np.array(a[:, :, 0] @ mx.array(x)), (want[0] * 2 + 1)[:, :, 0] @ x, rtol=1e-4)
+    changed = a + 0
+    changed[1, 2, 3] = -5
+    twice = want[0] * 2 + 1
+    same(a, twice)
+    twice[1, 2, 3] = -5
+    same(changed, twice)
+    f = mx.compile(lambda v: mx.broadcast_to(v[:, None], (300, 500)) * 3)
+    same(f(mx.array(x)), np.broadcast_to(x[:, None] * np.float32(3), (300, 500)))
+    same(f(mx.array(x)) + f(mx.array(x)).astype(mx.int32), np.broadcast_to(x[:, None] * np.float32(3) + np.trunc(x[:, None] * np.float32(3)), (300, 500)))

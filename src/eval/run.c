@@ -73,8 +73,43 @@ static int run_view(const struct mx_step *s, const struct mx_call *call, struct 
   return MX_OK;
 }
 
+enum { REPEATS_ELEMENTS = 1 << 16 };
+
+/* Dimensions along which every input repeats are computed once, and the outputs repeat there too: shape gets 1 for them. Not for
+ * small results, for constants, or where values are to have a place of their own. */
+static bool repeats(const struct mx_step *s, struct mx_tensor *const *in, int64_t size, int64_t *shape) {
+  const struct mx_program *p = s->program;
+  int64_t count = 1;
+  if (p->reduce || size < REPEATS_ELEMENTS) return false;
+  for (int d = 0; d < s->ndim; d++) {
+    bool same = true;
+    for (int k = 0; k < p->nin && same; k++) {
+      int at = d - (s->ndim - in[k]->ndim);
+      same = at < 0 || in[k]->shape[at] == 1 || in[k]->strides[at] == 0;
+    }
+    shape[d] = same ? 1 : s->shape[d];
+    count *= shape[d];
+  }
+  for (int i = 0; i < p->ninstr; i++)
+    if (p->code[i].prim == MX_PRIM_copy) return false;
+  return count > 1 && size - count >= REPEATS_ELEMENTS;
+}
+static int give_repeating_memory(struct mx_tensor *t, const int64_t *shape) {
+  int64_t count = 1;
+  mx_strides_contiguous(shape, t->ndim, t->strides);
+  for (int d = 0; d < t->ndim; d++) {
+    count *= shape[d];
+    if (shape[d] != t->shape[d]) t->strides[d] = 0;
+  }
+  int status = mx_buffer_new(&t->buf, (size_t)count * mx_dtype_size(t->dtype), MX_MEMORY_HOST);
+  if (!status) t->data = t->buf->host;
+  return status;
+}
+
 static int run_program(const struct mx_step *s, struct mx_tensor *const *in, struct mx_tensor *const *out, const bool *may_take) {
   bool taken[MX_PROGRAM_INPUTS] = {false};
+  int64_t shape[MX_MAX_NDIM];
+  bool repeat = repeats(s, in, out[0]->size, shape);
   for (int i = 0; i < s->nout; i++) {
     for (int k = 0; k < s->nin && !s->program->reduce && !out[i]->buf; k++) {
       if (taken[k] || !may_take[k] || !can_take(in[k], out[i])) continue;
@@ -82,11 +117,11 @@ static int run_program(const struct mx_step *s, struct mx_tensor *const *in, str
       mx_strides_contiguous(out[i]->shape, out[i]->ndim, out[i]->strides);
       share(in[k], out[i]);
     }
-    int status = out[i]->buf ? MX_OK : give_memory(out[i]);
+    int status = out[i]->buf ? MX_OK : repeat ? give_repeating_memory(out[i], shape) : give_memory(out[i]);
     if (status) return status;
   }
   if (out[0]->size == 0) return MX_OK;
-  struct mx_program_run run = {.program = s->program, .ndim = s->ndim, .shape = s->shape, .reduce_axes = s->reduce_axes,
+  struct mx_program_run run = {.program = s->program, .ndim = s->ndim, .shape = repeat ? shape : s->shape, .reduce_axes = s->reduce_axes,
                                .in = in, .out = out};
   return backend_of(s->stream)->run_program(&run);
 }

@@ -32,7 +32,7 @@ struct mx_program_run {
   int ndim;
   const int64_t *shape; /* of the iteration space: what the program computes before any reduction */
   uint32_t reduce_axes; /* bit i: dimension i is reduced */
-  struct mx_tensor *const *in;  /* each broadcasts to shape (right-aligned, size-1 dimensions repeat) */
+  struct mx_tensor *const *in;  /* each broadcasts to shape (right-aligned, size-1 dimensions repeat), or has stride 0 where shape is 1 */
   struct mx_tensor *const *out; /* row-contiguous, of shape (reduced dimensions 1); may be the buffer of an input with the
                                    same element size, shape and contiguous layout */
 };

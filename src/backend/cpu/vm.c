@@ -14,6 +14,7 @@ enum {
   LONG_ROW = 256,      /* from here on a tile is a piece of one row */
   BLOCK_ROWS = 32,     /* of a block; the input that runs along them is read 32 elements at a time */
   BAND = 4,
+  BARE_TILE = 8192,    /* elements where no register limits them */
   BLOCK_ELEMENTS = 4096, /* from here on blocks pay */
 };
 
@@ -194,6 +195,7 @@ int cpu_program_run(const struct mx_program_run *r) {
   m.stream = streamed(r, m.size);
   int status = vm_prepare(&vm, r, &space, mode, mode == VM_BLOCKS ? 0 : ~m.stream, mode == VM_LINEAR ? m.stream : 0);
   if (status) return status;
+  if (mode == VM_LINEAR && vm.nregs == 0) vm.tile = BARE_TILE;
   m.vm = &vm;
   m.space = &space;
   m.out = r->out;
