@@ -47,6 +47,10 @@ struct cpu_tile_table {
   /* One block of up to CPU_REDUCE_BLOCK contiguous values of the accumulator dtype -> *acc (one accumulator, overwritten).
    * Dtypes: uint32 uint64 int32 int64 float32 float64 complex64, for min/max also the small ones, for all/any bool. */
   void (*reduce_block[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
+  /* One block of bool, uint8, int8, uint16 or int16 -> its sum, of 32 bits. */
+  void (*sum_narrow[MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
+  /* One block: *acc = the sum of a[i] * b[i], each product rounded, as reduce_block gives it. float32, float64. */
+  void (*dot[MX_DTYPE_COUNT])(int64_t n, void *acc, const void *a, const void *b);
   /* acc[i] = fold(acc[i], src[i]) for n independent columns, values of the accumulator dtype. */
   void (*reduce_fold[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
   /* x[i], y[i] = Threefry-2x32-20 of key (k0, k1) and counter (c0 + i, c1 + i). */

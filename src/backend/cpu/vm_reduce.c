@@ -6,6 +6,7 @@
 #include "backend/cpu/vm.h"
 #include "core/error.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum {
@@ -14,15 +15,22 @@ enum {
   COLUMN_BYTES = 2048, /* of accumulators side by side: as many as there are lanes stay in L2 */
   SHORT_ROW = 256,     /* up to here several rows make a tile */
   SHORT_REDUCTION = 12, /* up to here many results side by side are better than one after the other */
+  FIRST_BLOCKS = 32,    /* of a single truth: looked at before other threads are called */
 };
 
 struct reduction {
   struct vm vm;
   enum mx_dtype value, acc;
-  cpu_tile_fn widen; /* value -> acc; NULL when they are the same */
+  cpu_tile_fn widen; /* value -> acc; NULL when they are the same, or `block` takes values */
   void (*block)(int64_t n, void *acc, const void *src);
   void (*fold)(int64_t n, void *acc, const void *src);
-  size_t acc_size;
+  size_t acc_size, block_size; /* of an accumulator, of what `block` takes */
+  /* Inputs that lie in order, and no code: a block is read where it stands, at `plain`. The code a product of two such: dot of both. */
+  const char *plain, *plain_too;
+  void (*dot)(int64_t n, void *acc, const void *a, const void *b);
+  bool truth, settles; /* all, any: their value as soon as one element has it */
+  int64_t first;       /* block of work */
+  struct mx_tensor *truths;
   struct vm_space outer; /* the kept dimensions (in column mode without the last) */
   struct vm_space inner; /* rows: the reduced dimensions. columns: the last kept one */
   struct vm_space walk;  /* columns: the reduced dimensions */
@@ -78,6 +86,7 @@ static void fold_pairwise(const struct reduction *t, char *a, int64_t n, int64_t
 /* The program's value for n elements, as accumulators; where it may, without a copy. */
 static const char *values(const struct reduction *t, struct vm_worker *w, const struct vm_space *s, const int64_t *base, int64_t start,
                           int64_t n, char *wide) {
+  if (t->plain) return t->plain + (size_t)((base ? base[0] : 0) + start) * t->block_size;
   vm_load_linear(w, s, base, start, n);
   vm_compute(w, n, NULL);
   const char *v = w->value[t->vm.p->out[0]];
@@ -86,20 +95,29 @@ static const char *values(const struct reduction *t, struct vm_worker *w, const 
   return wide;
 }
 
+/* The sum of n products from element `at` of input 0 and the corresponding one of the other. */
+static void dot_block(const struct reduction *t, int64_t at, int64_t at_too, int64_t n, void *acc) {
+  t->dot(n, acc, t->plain + (size_t)at * t->acc_size, t->plain_too + (size_t)at_too * t->acc_size);
+}
+
 /* Rows: one block of one result. */
 static void row_block(const struct reduction *t, struct vm_worker *w, const int64_t *base, int64_t block, void *acc) {
   _Alignas(64) char whole[CPU_REDUCE_BLOCK * 8];
   int64_t start = block * CPU_REDUCE_BLOCK;
   int64_t n = t->nreduced - start < CPU_REDUCE_BLOCK ? t->nreduced - start : CPU_REDUCE_BLOCK;
-  if (n <= t->vm.tile) {
+  if (t->dot) {
+    dot_block(t, base[0] + start, base[t->vm.p->nin - 1] + start, n, acc);
+    return;
+  }
+  if (n <= t->vm.tile || t->plain) {
     t->block(n, acc, values(t, w, &t->inner, base, start, n, whole));
     return;
   }
   for (int64_t at = 0; at < n; at += t->vm.tile) { /* many live registers: the block comes in pieces */
     int64_t m = n - at < t->vm.tile ? n - at : t->vm.tile;
-    char *to = whole + (size_t)at * t->acc_size;
+    char *to = whole + (size_t)at * t->block_size;
     const char *v = values(t, w, &t->inner, base, start + at, m, to);
-    if (v != to) memcpy(to, v, (size_t)m * t->acc_size);
+    if (v != to) memcpy(to, v, (size_t)m * t->block_size);
   }
   t->block(n, acc, whole);
 }
@@ -116,6 +134,26 @@ static void rows(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
+/* Rows of all and any: until one element settles the result, whichever thread sees it. */
+static void truths(void *ctx, int64_t begin, int64_t end) {
+  const struct reduction *t = ctx;
+  _Alignas(64) char regs[VM_REGS_BYTES];
+  struct vm_worker w;
+  _Atomic uint8_t *out = t->truths->data;
+  vm_worker_begin(&w, &t->vm, regs);
+  for (int64_t i = begin + t->first; i < end + t->first;) {
+    int64_t base[MX_PROGRAM_INPUTS] = {0}, row = i / t->nblocks, stop = (row + 1) * t->nblocks;
+    if (stop > end + t->first) stop = end + t->first;
+    offsets(&t->outer, t->vm.p->nin, row, base);
+    for (; i < stop && atomic_load_explicit(&out[row], memory_order_relaxed) != t->settles; i++) {
+      uint8_t value;
+      row_block(t, &w, base, i % t->nblocks, &value);
+      if (!!value == t->settles) atomic_store_explicit(&out[row], t->settles, memory_order_relaxed);
+    }
+    i = stop;
+  }
+}
+
 /* Short rows: several of a tile, each of one block. */
 static void short_rows(void *ctx, int64_t begin, int64_t end) {
   const struct reduction *t = ctx;
@@ -124,9 +162,14 @@ static void short_rows(void *ctx, int64_t begin, int64_t end) {
   vm_worker_begin(&w, &t->vm, regs);
   for (int64_t i = begin; i < end; i++) {
     int64_t first = i * t->together, m = t->nouter - first < t->together ? t->nouter - first : t->together;
-    const char *v = values(t, &w, &t->run, NULL, first * t->nreduced, m * t->nreduced, wide);
     char *acc = t->partials + (size_t)first * t->acc_size;
-    for (int64_t k = 0; k < m; k++) t->block(t->nreduced, acc + (size_t)k * t->acc_size, v + (size_t)(k * t->nreduced) * t->acc_size);
+    int64_t n = t->nreduced;
+    if (t->dot) {
+      for (int64_t k = 0; k < m; k++) dot_block(t, (first + k) * n, (first + k) * n, n, acc + (size_t)k * t->acc_size);
+      continue;
+    }
+    const char *v = values(t, &w, &t->run, NULL, first * n, m * n, wide);
+    for (int64_t k = 0; k < m; k++) t->block(n, acc + (size_t)k * t->acc_size, v + (size_t)(k * n) * t->block_size);
   }
 }
 
@@ -228,7 +271,9 @@ static int choose(struct reduction *t, const struct mx_program_run *r) {
   t->widen = t->value == t->acc ? NULL : table->cast[t->value][t->acc];
   t->block = table->reduce_block[op][t->acc];
   t->fold = table->reduce_fold[op][t->acc];
-  t->acc_size = mx_dtype_size(t->acc);
+  t->acc_size = t->block_size = mx_dtype_size(t->acc);
+  t->truth = op == CPU_ALL || op == CPU_ANY;
+  t->settles = op == CPU_ANY;
   if (!t->block || !t->fold || (t->value != t->acc && !t->widen))
     return mx_fail(MX_ETYPE, "[reduce] This reduction is not defined for %s.", mx_dtype_name(t->value));
   return MX_OK;
@@ -280,8 +325,41 @@ static int64_t cut(struct reduction *t, void (*body)(void *, int64_t, int64_t), 
   return t->nouter * t->nblocks;
 }
 
+/* Blocks that need not pass through registers: read where they stand, added from their own width, multiplied on the way. */
+static void choose_block(struct reduction *t, const struct vm_space *s) {
+  const struct cpu_tile_table *table = cpu_tile_table();
+  const struct mx_program *p = t->vm.p;
+  int value = p->out[0];
+  bool sum = t->block == table->reduce_block[CPU_SUM][t->acc], in_order = s->ndim <= 1;
+  if (sum && t->widen && table->sum_narrow[t->value] && (t->acc == MX_INT32 || t->acc == MX_UINT32)) {
+    t->block = table->sum_narrow[t->value];
+    t->block_size = mx_dtype_size(t->value);
+    t->widen = NULL;
+  }
+  for (int k = 0; k < p->nin && in_order; k++) in_order = s->ndim == 0 || s->strides[k][0] == 1;
+  if (!in_order || t->widen) return;
+  if (p->ninstr == 0 && p->nin == 1) t->plain = t->vm.in_data[0];
+  const struct mx_instr *in = &p->code[0];
+  if (p->ninstr != 1 || value != p->nin || !sum || in->key != t->acc || (in->prim != MX_PRIM_square && in->prim != MX_PRIM_multiply)) return;
+  t->dot = table->dot[t->acc];
+  if (!t->dot) return;
+  t->plain = t->vm.in_data[0];
+  t->plain_too = t->vm.in_data[p->nin - 1];
+}
+
+/* All and any of long rows: one result is first looked for without other threads. */
+static void run_truths(struct reduction *t, int64_t items, int64_t each) {
+  memset(t->truths->data, !t->settles, (size_t)t->truths->size);
+  if (t->nouter == 1 || items * each <= PARALLEL_ELEMENTS) {
+    int64_t n = items * each <= PARALLEL_ELEMENTS || items < FIRST_BLOCKS ? items : FIRST_BLOCKS;
+    truths(t, 0, n);
+    t->first = n;
+  }
+  if (t->first < items) cpu_parallel_for(items - t->first, PARALLEL_ELEMENTS / 2 / each + 1, truths, t);
+}
+
 int vm_reduce(const struct mx_program_run *r) {
-  struct reduction t;
+  struct reduction t = {0};
   const struct mx_tensor *out = r->out[0];
   if (out->size == 0) return MX_OK;
   int status = choose(&t, r);
@@ -294,12 +372,20 @@ int vm_reduce(const struct mx_program_run *r) {
   status = vm_prepare(&t.vm, r, space, VM_LINEAR, 0, 0);
   if (!status && by_columns && space == &t.run && t.vm.tile < t.ncolumns) status = vm_prepare(&t.vm, r, &t.inner, VM_LINEAR, 0, 0); /* in column tiles */
   if (status) return status;
+  int64_t each, items;
+  if (!by_columns) choose_block(&t, space);
+  if (t.truth && body == rows) {
+    t.truths = r->out[0];
+    items = cut(&t, body, &each);
+    run_truths(&t, items, each);
+    return MX_OK;
+  }
   int64_t nacc = out->size * t.nblocks;
   char few[1024];
   bool in_place = t.nblocks == 1 && out->dtype == t.acc, on_stack = nacc <= (int64_t)(sizeof few / 8);
   t.partials = in_place ? out->data : on_stack ? few : mx_malloc((size_t)nacc * t.acc_size);
   if (!t.partials) return MX_EMEMORY;
-  int64_t each, items = cut(&t, body, &each);
+  items = cut(&t, body, &each);
   if (items * each <= PARALLEL_ELEMENTS) body(&t, 0, items);
   else cpu_parallel_for(items, PARALLEL_ELEMENTS / 2 / each + 1, body, &t);
   finish(&t, out);
