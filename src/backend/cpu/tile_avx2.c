@@ -20,6 +20,10 @@ MX_TARGET_BEGIN("avx2,fma,f16c")
 #define AT_LEAST(limit, x) ((vf)_mm256_max_ps((__m256)(limit), (__m256)(x)))
 #define LOAD_F16(p) ((vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
 #define STORE_F16(p, x) _mm_storeu_si128((__m128i *)(p), _mm256_cvtps_ph((__m256)(x), _MM_FROUND_TO_NEAREST_INT))
+#define LEAST_16(x, y) ((vs)_mm256_min_epi16((__m256i)(x), (__m256i)(y)))
+#define MOST_16(x, y) ((vs)_mm256_max_epi16((__m256i)(x), (__m256i)(y)))
+#define LEAST_32(x, y) ((vi)_mm256_min_epi32((__m256i)(x), (__m256i)(y)))
+#define MOST_32(x, y) ((vi)_mm256_max_epi32((__m256i)(x), (__m256i)(y)))
 #include "backend/cpu/simd/kernels.inc"
 MX_TARGET_END
 #else

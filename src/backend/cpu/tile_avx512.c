@@ -21,6 +21,12 @@ MX_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #define AT_LEAST(limit, x) ((vf)_mm512_max_ps((__m512)(limit), (__m512)(x)))
 #define LOAD_F16(p) ((vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p))))
 #define STORE_F16(p, x) _mm256_storeu_si256((__m256i *)(p), _mm512_cvtps_ph((__m512)(x), _MM_FROUND_TO_NEAREST_INT))
+#define LEAST_16(x, y) ((vs)_mm512_min_epi16((__m512i)(x), (__m512i)(y)))
+#define MOST_16(x, y) ((vs)_mm512_max_epi16((__m512i)(x), (__m512i)(y)))
+#define LEAST_32(x, y) ((vi)_mm512_min_epi32((__m512i)(x), (__m512i)(y)))
+#define MOST_32(x, y) ((vi)_mm512_max_epi32((__m512i)(x), (__m512i)(y)))
+#define LEAST_64(x, y) ((vl)_mm512_min_epi64((__m512i)(x), (__m512i)(y)))
+#define MOST_64(x, y) ((vl)_mm512_max_epi64((__m512i)(x), (__m512i)(y)))
 #include "backend/cpu/simd/kernels.inc"
 MX_TARGET_END
 #else

@@ -19,7 +19,7 @@ typedef void (*cpu_tile_fn)(int64_t n, void *dst, const void *a, const void *b, 
  * order; lanes are folded pairwise (j with j + half); blocks are folded pairwise in index order (cpu_reduce_pairwise).
  * Accumulators: float16, bfloat16 -> float32; ints of sum/prod -> their output dtype; the rest themselves. */
 enum { CPU_REDUCE_BLOCK = 1024, CPU_REDUCE_LANES = 32 };
-enum { CPU_SORT_SIDE = 16 };
+enum { CPU_SORT_RUN = 16 };
 enum cpu_reduce_op { CPU_SUM, CPU_PROD, CPU_MIN, CPU_MAX, CPU_ALL, CPU_ANY, CPU_REDUCE_OPS };
 
 /* Step of a chain: x = op(x, other) or, swapped, op(other, x); op(x) where other is NULL. float32. */
@@ -55,8 +55,12 @@ struct cpu_tile_table {
   void (*reduce_fold[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
   /* x[i], y[i] = Threefry-2x32-20 of key (k0, k1) and counter (c0 + i, c1 + i). */
   void (*threefry)(int64_t n, uint32_t *x, uint32_t *y, uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1);
-  /* Sorts CPU_SORT_SIDE columns at once, ascending: keys[i * CPU_SORT_SIDE + column], i < n. */
-  void (*sort_columns)(int64_t n, int32_t *keys);
+  /* Sorts as many sequences of n signed keys as sort_bytes holds; by log2 of the key's size, less one (1..3). n: a multiple of
+   * CPU_SORT_RUN and of how many there are. Columns: keys[i * sequences + sequence]; rows: keys[sequence * n + i], and as much room.
+   * 64-aligned. */
+  int sort_bytes;
+  void (*sort_columns[3])(int64_t n, void *keys);
+  void (*sort_rows[3])(int64_t n, void *keys, void *room);
   /* dst[i] = e^(src[i] - max), n <= CPU_REDUCE_BLOCK; *sum = their sum, as reduce_block gives it. dst may be src. */
   void (*exp_sum)(int64_t n, float *dst, const float *src, float max, float *sum);
 };

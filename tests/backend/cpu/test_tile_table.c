@@ -608,3 +608,37 @@ TEST(a_chain_hands_on_from_step_to_step) {
     for (int i = 0; t && i < 100; i++) CHECK(b[i] == (float)(2 * i * (i < 3 ? 3 - i : i - 3)));
   }
 }
+
+TEST(narrow_integers_and_products_are_summed_as_they_would_be_after_a_copy) {
+  const enum mx_dtype narrow[] = {MX_BOOL, MX_UINT8, MX_INT8, MX_UINT16, MX_INT16};
+  _Alignas(8) static uint8_t bytes[2 * CPU_REDUCE_BLOCK];
+  static double x[CPU_REDUCE_BLOCK], y[CPU_REDUCE_BLOCK], xy[CPU_REDUCE_BLOCK];
+  static float fx[CPU_REDUCE_BLOCK], fy[CPU_REDUCE_BLOCK], fxy[CPU_REDUCE_BLOCK];
+  for (int k = 0; k < 4; k++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[k]);
+    if (!t) continue;
+    for (int64_t n = 1; n <= CPU_REDUCE_BLOCK; n += n < 70 ? 1 : 53) {
+      for (int d = 0; d < 5; d++) {
+        int64_t want = 0, size = (int64_t)mx_dtype_size(narrow[d]);
+        int32_t sum;
+        for (int64_t i = 0; i < n * size; i++) bytes[i] = (uint8_t)(narrow[d] == MX_BOOL ? random_word() % 2 : n % 7 ? random_word() % 256 : 255);
+        for (int64_t i = 0; i < n; i++)
+          want += narrow[d] == MX_INT8 ? (int8_t)bytes[i] : narrow[d] == MX_UINT16 ? ((uint16_t *)(void *)bytes)[i]
+                : narrow[d] == MX_INT16 ? ((int16_t *)(void *)bytes)[i] : bytes[i];
+        t->sum_narrow[narrow[d]](n, &sum, bytes);
+        CHECK_INT(sum, want);
+      }
+      for (int64_t i = 0; i < n; i++) {
+        x[i] = fx[i] = ((float)(random_word() % (1 << 20)) - 524288.0f) / 999.0f, y[i] = fy[i] = (float)(random_word() % (1 << 20)) / 777.0f;
+        xy[i] = x[i] * y[i], fxy[i] = fx[i] * fy[i];
+      }
+      double got, want;
+      float fgot, fwant;
+      t->dot[MX_FLOAT64](n, &got, x, y);
+      t->reduce_block[CPU_SUM][MX_FLOAT64](n, &want, xy);
+      t->dot[MX_FLOAT32](n, &fgot, fx, fy);
+      t->reduce_block[CPU_SUM][MX_FLOAT32](n, &fwant, fxy);
+      CHECK(memcmp(&got, &want, sizeof got) == 0 && memcmp(&fgot, &fwant, sizeof fgot) == 0);
+    }
+  }
+}
