@@ -180,6 +180,36 @@ def test_block_masked_products(m, k, n, boolean):
     np.testing.assert_allclose(np.array(gb), want_b, rtol=1e-10, atol=1e-12)
 
 
+def test_block_masks_of_any_pattern_dtype_and_layout():
+    up = lambda x, block: -(-x // block)
+    for trial in range(60):
+        block = int(RNG.choice([16, 32, 5]))
+        m, k, n = RNG.integers(1, 120, 3)
+        batch = tuple(RNG.integers(1, 3, RNG.integers(0, 3)))
+        dtype = [mx.float32, mx.float64, mx.float16, mx.complex64, mx.int32][trial % 5]
+        a, b = RNG.integers(-3, 4, (*batch, m, k)), RNG.integers(-3, 4, (k, n))
+        shapes = [(*batch, up(m, block), up(n, block)), (up(m, block), up(k, block)), (up(k, block), up(n, block))]
+        full = [RNG.random(s) < RNG.choice([0, 0.3, 0.8, 1]) for s in shapes]
+        given = [RNG.random() < 0.7 for _ in range(3)]
+        A, B = mx.array(a).astype(dtype), mx.array(b).astype(dtype)
+        if trial % 2:
+            A, B = mx.contiguous(mx.swapaxes(A, -1, -2)).swapaxes(-1, -2), B[::-1][::-1]
+        got = mx.block_masked_mm(A, B, block, *[mx.array(x) if g else None for x, g in zip(full, given)])
+        out, lhs, rhs = [x if g else np.ones_like(x) for x, g in zip(full, given)]
+        want = reference_mask(reference_mask(a, np.broadcast_to(lhs, (*batch, *lhs.shape)), block) @ reference_mask(b, rhs, block), out, block)
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(np.array(got.astype(mx.float64 if dtype != mx.complex64 else dtype)), want)
+
+
+def test_masked_blocks_are_not_read():
+    a, b = np.ones((64, 64), np.float32), np.ones((64, 64), np.float32)
+    a[:32, :32], b[32:, :] = np.nan, np.inf
+    got = mx.block_masked_mm(mx.array(a), mx.array(b), 32, None, mx.array([[False, False], [True, False]]))
+    np.testing.assert_array_equal(np.array(got), np.repeat([[0.0], [32.0]], 32, 0) * np.ones((64, 64)))
+    got = mx.vmap(lambda x: mx.block_masked_mm(x, mx.array(b), 32, mask_rhs=mx.array([[True, False], [False, False]])))(mx.ones((3, 8, 64)))
+    np.testing.assert_array_equal(np.array(got), np.tile(np.repeat([32.0, 0.0], 32), (3, 8, 1)))
+
+
 @pytest.mark.parametrize("dtype, tol", [(mx.float64, 1e-11), (mx.float32, 1e-4), (mx.float16, 2e-2), (mx.complex64, 1e-4), (mx.int32, 0)])
 @pytest.mark.parametrize("rows", [1, 3, 70])
 @pytest.mark.parametrize("order", ["sorted", "random", "one"])

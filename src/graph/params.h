@@ -42,6 +42,8 @@
  *                                                     into B, of one shape s;         out: s + (m,n)
  *   segmented_mm          -                         -                                   a (t,m,k), b (t,k,n), bounds (t,s,2) within
  *                                                     k, first and end;               out: (t,s,m,n)
+ *   block_mm              mx_block_params           -                                   a (…,m,k), b (…,k,n), then bool masks of
+ *                                                     the out's, a's, b's blocks: equal batch shapes
  *   hadamard              mx_hadamard_params        -        last axis                  a
  *   conv                  mx_conv_params            stride[s] low[s] high[s]            x (N, s dims, C), w (O, s dims, C / groups)
  *                                                     kernel_dilation[s] input_dilation[s]
@@ -112,6 +114,11 @@ struct mx_fft_params {
 
 struct mx_addmm_params {
   double alpha, beta; /* alpha * (a @ b) + beta * c */
+};
+
+struct mx_block_params {
+  int64_t block; /* rows and columns of a block */
+  int64_t masks; /* which stand among the inputs: bits 0 of out, 1 of a, 2 of b */
 };
 
 struct mx_hadamard_params {

@@ -1,5 +1,5 @@
-/* products.c: Kronecker products, Hadamard transforms, products of matrices whose blocks are masked.
- * Invariant: a Hadamard node transforms the last axis, whose size infer has checked; the others are written in terms of others. */
+/* products.c: Kronecker products and Hadamard transforms.
+ * Invariant: a Hadamard node transforms the last axis, whose size infer has checked. */
 #include "ops/public.h"
 #include "ops/rules.h"
 
@@ -66,58 +66,6 @@ mx_array *mx_hadamard_transform(mx_build *b, mx_array *a, const double *scale) {
   return hadamard(b, a, scale ? *scale : 1 / sqrt((double)n), false);
 }
 
-/* block_masked_mm */
-static int64_t blocks_of(int64_t n, int64_t block) { return n / block + (n % block != 0); }
-
-/* a with its blocks multiplied by what the mask says of them; a bool mask puts zeros, also in place of NaN. */
-static mx_array *mask_blocks(mx_build *b, mx_array *a, mx_array *mask, int64_t block, const char *which) {
-  char have[MX_SHAPE_TEXT], want[MX_SHAPE_TEXT];
-  if (!a || !mask) return a;
-  int n = a->t.ndim, wide = 0;
-  int64_t shape[MX_MAX_NDIM] = {0}, all[MX_MAX_NDIM], rows = a->t.shape[n - 2], columns = a->t.shape[n - 1];
-  for (int i = 0; i < n; i++) shape[i] = i < n - 2 ? a->t.shape[i] : blocks_of(a->t.shape[i], block);
-  int status = mx_broadcast_shapes("block_masked_mm", shape, n, mask->t.shape, mask->t.ndim, all, &wide);
-  bool fits = !status && wide == n;
-  for (int i = 0; fits && i < n; i++) fits = all[i] == shape[i];
-  if (!fits || n + 2 > MX_MAX_NDIM)
-    return mx_build_fail(b, MX_EVALUE, "[block_masked_mm] %s has shape %s, which does not broadcast to the blocks' shape %s.", which,
-                         mx_shape_text(have, mask->t.shape, mask->t.ndim), mx_shape_text(want, shape, n));
-  if (mask->t.dtype != MX_BOOL) mask = mx_astype(b, mask, a->t.dtype);
-  mask = mx_broadcast_to(b, mask, shape, n);
-  bool whole = rows % block == 0 && columns % block == 0;
-  mx_array *x = a;
-  if (whole) { /* each block beside its one value, without a mask of every element */
-    int64_t cut[MX_MAX_NDIM];
-    for (int i = 0; i < n - 2; i++) cut[i] = shape[i];
-    cut[n - 2] = rows / block, cut[n - 1] = block, cut[n] = columns / block, cut[n + 1] = block;
-    x = mx_reshape(b, a, cut, n + 2);
-    mask = mx_expand_dims(b, mask, (int[]){n - 1, n + 1}, 2);
-  } else {
-    int64_t from[MX_MAX_NDIM] = {0}, step[MX_MAX_NDIM];
-    for (int i = 0; i < n; i++) step[i] = 1;
-    for (int i = n - 2; i < n; i++) mask = mx_repeat(b, mask, block, &i);
-    mask = mx_slice(b, mask, from, a->t.shape, step);
-  }
-  if (!mask) return NULL;
-  x = mask->t.dtype == MX_BOOL ? mx_where(b, mask, x, mx_scalar(b, 0, a->t.dtype)) : mx_multiply(b, x, mask);
-  return whole ? mx_reshape(b, x, a->t.shape, n) : x;
-}
-
-mx_array *mx_block_masked_mm(mx_build *b, mx_array *x, mx_array *y, int64_t block, mx_array *mask_out, mx_array *mask_x, mx_array *mask_y) {
-  if (!x || !y) return mx_build_fail(b, MX_EVALUE, "[block_masked_mm] An array is missing.");
-  if (block < 1) return mx_build_fail(b, MX_EVALUE, "[block_masked_mm] block_size must be positive, not %lld.", (long long)block);
-  if (x->t.ndim == 0 || y->t.ndim == 0)
-    return mx_build_fail(b, MX_EVALUE, "[block_masked_mm] Got 0 dimension input. Inputs must have at least one dimension.");
-  bool vector_x = x->t.ndim == 1, vector_y = y->t.ndim == 1;
-  if (vector_x) x = mx_expand_dims(b, x, (int[]){0}, 1);
-  if (vector_y) y = mx_expand_dims(b, y, (int[]){1}, 1);
-  if (!mx_promote2(b, &x, &y)) return NULL;
-  mx_array *r = mx_matmul(b, mask_blocks(b, x, mask_x, block, "mask_lhs"), mask_blocks(b, y, mask_y, block, "mask_rhs"));
-  r = mask_blocks(b, r, mask_out, block, "mask_out");
-  if (vector_y) r = mx_squeeze(b, r, (int[]){-1}, 1);
-  return vector_x ? mx_squeeze(b, r, (int[]){vector_y ? -1 : -2}, 1) : r;
-}
-
 /* Public functions */
 MX_PUBLIC(kron, mx_kron(b, x.ctx, y.ctx), const mlx_array x, const mlx_array y)
 static mx_array *hadamard_public(mx_build *b, mx_array *a, mlx_optional_float scale) {
@@ -125,5 +73,3 @@ static mx_array *hadamard_public(mx_build *b, mx_array *a, mlx_optional_float sc
   return mx_hadamard_transform(b, a, scale.has_value ? &by : NULL);
 }
 MX_PUBLIC(hadamard_transform, hadamard_public(b, a.ctx, scale), const mlx_array a, mlx_optional_float scale)
-MX_PUBLIC(block_masked_mm, mx_block_masked_mm(b, x.ctx, y.ctx, block_size, mask_out.ctx, mask_lhs.ctx, mask_rhs.ctx), const mlx_array x,
-          const mlx_array y, int block_size, const mlx_array mask_out, const mlx_array mask_lhs, const mlx_array mask_rhs)

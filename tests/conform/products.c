@@ -19,6 +19,16 @@ void ref_segmented_mm(const double *const *x, double *y) {
     y++;
   }
 }
+/* Blocks of 16: masks of the result's and of y's. */
+mx_array *build_block_mm(mx_build *b, mx_array *const *in) { return mx_block_masked_mm(b, in[0], in[1], 16, in[2], NULL, in[3]); }
+void ref_block_mm(const double *const *x, double *y) {
+  EACH(i, 20) EACH(j, 17) {
+    *y = 0;
+    EACH(k, 18)
+      if (x[2][i / 16 * 2 + j / 16] && x[3][k / 16 * 2 + j / 16]) *y += x[0][i * 18 + k] * x[1][k * 17 + j];
+    y++;
+  }
+}
 /* Sylvester's matrix: the sign is the parity of the ones that i and j share. */
 mx_array *build_hadamard(mx_build *b, mx_array *const *in) { return mx_hadamard_transform(b, in[0], &(double){0.5}); }
 void ref_hadamard(const double *const *x, double *y) {

@@ -1,4 +1,4 @@
-/* gather_mm.c: the primitives GatherMM and SegmentedMM: many products, each a call of the engine of gemm.h.
+/* gather_mm.c: the primitives GatherMM, SegmentedMM and BlockMaskedMM: many products, each a call of the engine of gemm.h.
  * Invariant: products with one matrix of y go together, so that it is read and packed once; y is never copied. */
 #include "backend/cpu/copy.h"
 #include "backend/cpu/gemm.h"
@@ -7,6 +7,7 @@
 #include "backend/cpu/update.h"
 #include "core/alloc.h"
 #include "core/error.h"
+#include "graph/params.h"
 
 #include <string.h>
 
@@ -183,5 +184,128 @@ int cpu_segmented_mm(const struct mx_call *c, struct mx_tensor *const *in, struc
   double work = (double)in[0]->shape[1] * (double)in[1]->shape[2] * (double)k * (double)in[0]->shape[0] / (double)count;
   if (!status) status = run_all(count, work, run_segment, &s);
   mx_free(bounds);
+  return status;
+}
+
+/* ---- block_mm ---- */
+
+/* Rows of blocks whose masks agree are one band, and in it columns of blocks that sum the same terms are one product for each
+ * run of terms: what is masked out costs nothing, what is not goes to the engine in pieces as large as they come. */
+struct band {
+  int64_t batch, first, end; /* rows of blocks */
+};
+struct block_mm {
+  const struct mx_tensor *x, *y, *out, *mask_out, *mask_x, *mask_y;
+  int64_t block, m, n, k, columns, terms; /* columns, terms: in blocks */
+  size_t item;
+  struct band *bands;
+};
+static int64_t batch_offset(const struct mx_tensor *t, int64_t index) {
+  int64_t offset = 0;
+  for (int d = t->ndim - 3; d >= 0; d--) offset += index % t->shape[d] * t->strides[d], index /= t->shape[d];
+  return offset;
+}
+static bool holds(const struct mx_tensor *mask, int64_t batch, int64_t i, int64_t j) {
+  if (!mask) return true;
+  return ((const bool *)mask->data)[batch_offset(mask, batch) + i * mask->strides[mask->ndim - 2] + j * mask->strides[mask->ndim - 1]];
+}
+static bool same_rows(const struct block_mm *g, int64_t batch, int64_t i, int64_t j) {
+  for (int64_t k = 0; g->mask_x && k < g->terms; k++)
+    if (holds(g->mask_x, batch, i, k) != holds(g->mask_x, batch, j, k)) return false;
+  for (int64_t k = 0; g->mask_out && k < g->columns; k++)
+    if (holds(g->mask_out, batch, i, k) != holds(g->mask_out, batch, j, k)) return false;
+  return true;
+}
+static bool same_terms(const struct block_mm *g, const struct band *band, int64_t i, int64_t j) {
+  for (int64_t k = 0; g->mask_y && k < g->terms; k++)
+    if (holds(g->mask_y, band->batch, k, i) != holds(g->mask_y, band->batch, k, j) && holds(g->mask_x, band->batch, band->first, k)) return false;
+  return true;
+}
+/* The next run of blocks of terms, from *from on, that add to column `column` of blocks; false: there is none. */
+static bool next_run(const struct block_mm *g, const struct band *band, int64_t column, int64_t *from, int64_t *end) {
+  int64_t k = *from;
+  for (; k < g->terms; k++)
+    if (holds(g->mask_x, band->batch, band->first, k) && holds(g->mask_y, band->batch, k, column)) break;
+  for (*from = *end = k; *end < g->terms; ++*end)
+    if (!holds(g->mask_x, band->batch, band->first, *end) || !holds(g->mask_y, band->batch, *end, column)) break;
+  return k < g->terms;
+}
+static int64_t until(int64_t blocks, int64_t block, int64_t size) { return blocks * block < size ? blocks * block : size; }
+
+/* Columns [j, end) of blocks of the band: the runs are summed in memory of their own, then put into their place. */
+static int run_columns(const struct block_mm *g, const struct band *band, int64_t j, int64_t end) {
+  const struct mx_tensor *x = g->x, *y = g->y;
+  int d = x->ndim - 2;
+  int64_t item = (int64_t)g->item, row = band->first * g->block, rows = until(band->end, g->block, g->m) - row, from = 0, to = 0;
+  int64_t column = j * g->block, columns = until(end, g->block, g->n) - column, bytes = MX_ALIGN_UP(rows * columns * item, (int64_t)64);
+  char *out = (char *)g->out->data + ((band->batch * g->m + row) * g->n + column) * item;
+  bool whole = columns == g->n; /* the rows lie one after the other */
+  struct cpu_scratch scratch;
+  int status = cpu_scratch_take(&scratch, bytes * 2);
+  if (status) return status;
+  char *sum = NULL, *next = scratch.data, *other = next + bytes;
+  while (!status && next_run(g, band, j, &from, &to)) {
+    int64_t begin = from * g->block, last = to;
+    from = to;
+    bool only = !sum && whole && !next_run(g, band, j, &from, &to);
+    struct cpu_gemm one = {
+        .dtype = x->dtype, .m = rows, .n = columns, .k = until(last, g->block, g->k) - begin, .alpha = 1, .beta = 1,
+        .a = (const char *)x->data + (batch_offset(x, band->batch) + row * x->strides[d] + begin * x->strides[d + 1]) * item,
+        .a_row = x->strides[d], .a_col = x->strides[d + 1],
+        .b = (const char *)y->data + (batch_offset(y, band->batch) + begin * y->strides[d] + column * y->strides[d + 1]) * item,
+        .b_row = y->strides[d], .b_col = y->strides[d + 1], .add = sum, .add_row = columns, .add_col = 1, .c = only ? out : next,
+    };
+    status = cpu_gemm_run(cpu_gemm_table(cpu_isa()), &one, NULL);
+    sum = one.c;
+    char *t = next;
+    next = other, other = t;
+    from = last;
+  }
+  for (int64_t i = 0; i < rows && !status && sum != out; i++) {
+    if (sum) memcpy(out + i * g->n * item, sum + i * columns * item, (size_t)(columns * item));
+    else memset(out + i * g->n * item, 0, (size_t)(columns * item));
+  }
+  cpu_scratch_give(&scratch);
+  return status;
+}
+static int run_band(const void *job, int64_t index) {
+  const struct block_mm *g = job;
+  const struct band *band = &g->bands[index];
+  int status = MX_OK;
+  for (int64_t j = 0, end; j < g->columns && !status; j = end) {
+    bool kept = holds(g->mask_out, band->batch, band->first, j);
+    for (end = j + 1; end < g->columns; end++)
+      if (holds(g->mask_out, band->batch, band->first, end) != kept || (kept && !same_terms(g, band, j, end))) break;
+    if (kept) {
+      status = run_columns(g, band, j, end);
+      continue;
+    }
+    int64_t row = band->first * g->block, rows = until(band->end, g->block, g->m), column = j * g->block;
+    size_t bytes = (size_t)(until(end, g->block, g->n) - column) * g->item;
+    for (; row < rows; row++) memset((char *)g->out->data + ((band->batch * g->m + row) * g->n + column) * (int64_t)g->item, 0, bytes);
+  }
+  return status;
+}
+int cpu_block_mm(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  const struct mx_block_params *p = c->p.head;
+  const struct mx_tensor *x = in[0], *y = in[1];
+  int d = x->ndim - 2, at = 2;
+  if (out[0]->size == 0) return MX_OK;
+  struct block_mm g = {.x = x, .y = y, .out = out[0], .block = p->block, .m = x->shape[d], .n = y->shape[d + 1], .k = x->shape[d + 1],
+                       .item = mx_dtype_size(x->dtype)};
+  const struct mx_tensor **mask[3] = {&g.mask_out, &g.mask_x, &g.mask_y};
+  for (int i = 0; i < 3; i++)
+    if (p->masks >> i & 1) *mask[i] = in[at++];
+  int64_t block = p->block, batch = out[0]->size / g.m / g.n, rows = g.m / block + (g.m % block != 0), count = 0;
+  g.columns = g.n / block + (g.n % block != 0), g.terms = g.k / block + (g.k % block != 0);
+  g.bands = mx_malloc((size_t)(batch * rows) * sizeof *g.bands);
+  if (!g.bands) return MX_EMEMORY;
+  for (int64_t t = 0; t < batch; t++)
+    for (int64_t i = 0; i < rows; i++) {
+      if (i > 0 && same_rows(&g, t, i - 1, i)) g.bands[count - 1].end++;
+      else g.bands[count++] = (struct band){t, i, i + 1};
+    }
+  int status = run_all(count, (double)g.m * (double)g.n * (double)g.k * (double)batch / (double)count, run_band, &g);
+  mx_free(g.bands);
   return status;
 }
