@@ -134,10 +134,23 @@ def docstring(doc, indent):
     return f'{indent}"""{text}\n{indent}"""\n' if len(lines) > 1 else f'{indent}"""{text}"""\n'
 
 
+# Functions for which the Python array API standard has the keyword `device`; it stands for `stream`.
+ON_DEVICE = "arange asarray astype empty empty_like eye fftfreq from_dlpack full full_like linspace ones ones_like rfftfreq zeros zeros_like".split()
+
+
+def on_device(head):
+    """The signature with a device in the place of a stream."""
+    head = re.sub(r",? (?:\*, )?stream: StreamOrDevice = None", "", head)
+    star = ", " if ", *, " in head else ", *, "
+    return re.sub(r"\) ->", star + "device: StreamOrDevice) ->", head, count=1)
+
+
 def function(name, doc, owner, indent=""):
     signatures = heads(name, doc)
     if not signatures:
         sys.exit(f"make_stubs: {owner}.{name} shows no signature in its docstring")
+    if name in ON_DEVICE and not indent:
+        signatures += [on_device(head) for head in signatures]
     out = []
     for head in signatures:
         head += "" if "->" in head else " -> Any"

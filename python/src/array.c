@@ -81,7 +81,6 @@ static PyObject *operate_in_place(PyObject *a, PyObject *b, int (*f)(mlx_array *
 BINARY(add, mlx_add)
 BINARY(subtract, mlx_subtract)
 BINARY(multiply, mlx_multiply)
-BINARY(true_divide, mlx_divide)
 BINARY(floor_divide, mlx_floor_divide)
 BINARY(remainder, mlx_remainder)
 BINARY(matrix_multiply, mlx_matmul)
@@ -90,12 +89,18 @@ BINARY(or, mlx_bitwise_or)
 BINARY(xor, mlx_bitwise_xor)
 BINARY(lshift, mlx_left_shift)
 BINARY(rshift, mlx_right_shift)
+static PyObject *nb_true_divide(PyObject *a, PyObject *b) { return operate(a, b, mlx_divide); }
+static PyObject *nb_inplace_true_divide(PyObject *a, PyObject *b) {
+  if (mlx_array_dtype(H(a)) >= MLX_FLOAT16) return operate_in_place(a, b, mlx_divide);
+  PyErr_SetString(PyExc_ValueError, "[divide] In place division cannot make integers or bools floating; write a = a / b.");
+  return NULL;
+}
 static PyObject *nb_power(PyObject *a, PyObject *b, PyObject *mod) {
-  (void)mod;
+  if (mod != Py_None) Py_RETURN_NOTIMPLEMENTED; /* no result for want of one beats one without the modulus */
   return operate(a, b, mlx_power);
 }
 static PyObject *nb_inplace_power(PyObject *a, PyObject *b, PyObject *mod) {
-  (void)mod;
+  if (mod != Py_None) Py_RETURN_NOTIMPLEMENTED;
   return operate_in_place(a, b, mlx_power);
 }
 

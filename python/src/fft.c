@@ -35,6 +35,28 @@ static PyObject *do_fft(const struct function *f, PyObject **v) { /* a, n, axis,
   drop_arg(&a);
   return r;
 }
+/* A transform of what is Hermitian is a real one run backwards: of the conjugate, its factor on the other side. */
+static PyObject *do_hermitian(const struct function *f, PyObject **v) { /* a, n, axis, norm, stream; impl2: of irfft, or NULL */
+  struct arg a;
+  mlx_stream s;
+  mlx_fft_norm norm;
+  int n = 0, axis = -1, status;
+  if (to_stream(v[4], &s) || (given(v[1]) && to_int(v[1], &n)) || (v[2] && to_int(v[2], &axis)) || to_norm(f->name, v[3], &norm) ||
+      take_arg(v[0], NULL, &a))
+    return NULL;
+  mlx_array out = mlx_array_new();
+  norm = norm == MLX_FFT_NORM_BACKWARD ? MLX_FFT_NORM_FORWARD : norm == MLX_FFT_NORM_FORWARD ? MLX_FFT_NORM_BACKWARD : norm;
+  fftn_op transform = (fftn_op)f->impl;
+  const int *sizes = given(v[1]) ? &n : NULL;
+  bool conjugate_first = f->impl2 != NULL;
+  mlx_array x = mlx_array_new();
+  status = conjugate_first ? mlx_conjugate(&x, a.h, s) || transform(&out, x, sizes, sizes != NULL, &axis, 1, norm, s)
+                           : transform(&x, a.h, sizes, sizes != NULL, &axis, 1, norm, s) || mlx_conjugate(&out, x, s);
+  PyObject *r = array_result(status, out);
+  mlx_array_free(x);
+  drop_arg(&a);
+  return r;
+}
 /* a, s, axes, norm, stream; impl, and impl2 where the axes that are not given are the last two */
 static PyObject *do_fftn(const struct function *f, PyObject **v) {
   struct arg a;

@@ -50,6 +50,13 @@ static PyObject *do_pair(const struct function *f, PyObject **v) { /* a, stream 
   drop_arg(&a);
   return pair(status, out[0], out[1]);
 }
+static PyObject *do_qr(const struct function *f, PyObject **v) { /* a, mode, stream */
+  if (v[1] && (!PyUnicode_Check(v[1]) || (PyUnicode_CompareWithASCIIString(v[1], "reduced") && PyUnicode_CompareWithASCIIString(v[1], "complete"))))
+    return PyErr_Format(PyExc_ValueError, "[linalg::qr] mode must be 'reduced' or 'complete', not %R.", v[1]);
+  struct function g = *f;
+  if (v[1] && !PyUnicode_CompareWithASCIIString(v[1], "complete")) g.impl = F(mlx_ravel_qr_complete);
+  return do_pair(&g, (PyObject *[]){v[0], v[2]});
+}
 typedef int (*triangle_op)(mlx_array *, const mlx_array, bool, const mlx_stream);
 static PyObject *do_triangle(const struct function *f, PyObject **v) { /* a, upper, stream */
   struct arg a;
@@ -90,14 +97,14 @@ static PyObject *do_eigh(const struct function *f, PyObject **v) { /* a, UPLO, s
   drop_arg(&a);
   return pair(status, out[0], out[1]);
 }
-static PyObject *do_svd(const struct function *f, PyObject **v) { /* a, compute_uv, stream */
+static PyObject *do_svd(const struct function *f, PyObject **v) { /* a, compute_uv, full_matrices, stream */
   (void)f;
   struct arg a;
   mlx_stream s;
-  bool vectors;
-  if (to_bool(v[1], &vectors, true) || begin(v[0], v[2], &a, &s)) return NULL;
+  bool vectors, full;
+  if (to_bool(v[1], &vectors, true) || to_bool(v[2], &full, true) || begin(v[0], v[3], &a, &s)) return NULL;
   mlx_vector_array out = mlx_vector_array_new();
-  int status = mlx_linalg_svd(&out, a.h, vectors, s);
+  int status = vectors && !full ? mlx_ravel_svd_thin(&out, a.h, s) : mlx_linalg_svd(&out, a.h, vectors, s);
   drop_arg(&a);
   if (status) return mlx_vector_array_free(out), raise_error();
   PyObject *all = vector_tuple(out, false), *r = all;

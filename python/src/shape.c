@@ -232,7 +232,14 @@ done:
 static PyObject *do_repeat(const struct function *f, PyObject **v) {
   int repeats, axis = 0;
   BEGIN(3);
-  if (!to_int(v[1], &repeats) && !(given(v[2]) && to_int(v[2], &axis)))
+  if (given(v[2]) && to_int(v[2], &axis)) {
+  } else if (Array_Check(v[1]) ? mlx_array_ndim(H(v[1])) > 0 : PySequence_Check(v[1])) { /* one number an element */
+    struct arg each;
+    if (!take_arg(v[1], NULL, &each)) {
+      r = RESULT(mlx_ravel_repeat_each(&out, a.h, each.h, (mlx_optional_int){axis, given(v[2])}, s));
+      drop_arg(&each);
+    }
+  } else if (!to_int(v[1], &repeats))
     r = given(v[2]) ? RESULT(mlx_repeat_axis(&out, a.h, repeats, axis, s)) : RESULT(mlx_repeat(&out, a.h, repeats, s));
   END;
 }

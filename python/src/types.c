@@ -54,6 +54,14 @@ static PyObject *enum_name(PyObject *s, void *c) {
 }
 static PyObject *enum_value(PyObject *s, void *c) { return (void)c, PyLong_FromLong(((EnumValue *)s)->value); }
 static Py_hash_t enum_hash(PyObject *s) { return 104729 + ((EnumValue *)s)->value; }
+static PyObject *enum_reduce(PyObject *s, PyObject *ignored) { /* the attribute of its type */
+  (void)ignored;
+  PyObject *builtins = PyImport_ImportModule("builtins"), *get = builtins ? PyObject_GetAttrString(builtins, "getattr") : NULL;
+  PyObject *r = get ? Py_BuildValue("N(Os)", get, Py_TYPE(s), strchr(((EnumValue *)s)->name, '.') + 1) : NULL;
+  Py_XDECREF(builtins);
+  return r;
+}
+static PyMethodDef enum_methods[] = {{"__reduce__", enum_reduce, METH_NOARGS, NULL}, {0}};
 static PyObject *device_compare(PyObject *a, PyObject *b, int op);
 static PyGetSetDef enum_getset[] = {
     {"name", enum_name, NULL, "name: str\n\nIts name.\n\n>>> mx.cpu.name\n'cpu'", NULL},
@@ -465,9 +473,9 @@ SLOTS(dtype, {Py_tp_doc, "The type of an array's elements: mx.float32, mx.int64 
       {Py_tp_methods, dtype_methods})
 SPEC(dtype, "Dtype", Dtype, Py_TPFLAGS_DISALLOW_INSTANTIATION)
 SLOTS(category, {Py_tp_doc, "A set of dtypes, as mx.issubdtype takes them: mx.floating, mx.integer and so on.\n\n>>> mx.issubdtype(mx.int8, mx.integer)\nTrue"},
-      {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset})
+      {Py_tp_repr, enum_repr}, {Py_tp_methods, enum_methods}, {Py_tp_getset, enum_getset})
 SPEC(category, "DtypeCategory", EnumValue, Py_TPFLAGS_DISALLOW_INSTANTIATION)
-SLOTS(dtypekind, {Py_tp_doc, "The kind of a device: mx.cpu or mx.gpu.\n\n>>> mx.cpu\nDeviceType.cpu"}, {Py_tp_repr, enum_repr}, {Py_tp_getset, enum_getset}, {Py_tp_hash, enum_hash}, {Py_tp_richcompare, device_compare})
+SLOTS(dtypekind, {Py_tp_doc, "The kind of a device: mx.cpu or mx.gpu.\n\n>>> mx.cpu\nDeviceType.cpu"}, {Py_tp_repr, enum_repr}, {Py_tp_methods, enum_methods}, {Py_tp_getset, enum_getset}, {Py_tp_hash, enum_hash}, {Py_tp_richcompare, device_compare})
 SPEC(dtypekind, "DeviceType", EnumValue, Py_TPFLAGS_DISALLOW_INSTANTIATION)
 SLOTS(device, {Py_tp_new, device_new},
       {Py_tp_doc, "Device(type: DeviceType, index: int = 0)\n\nA device that runs operations: mx.cpu, or one of a type and index.\n\n"

@@ -60,12 +60,20 @@ def operators(x: mx.array) -> None:
     assert mx.array_equal(y, mx.ones_like(y)).item()
 
 
+def standard(x: mx.array) -> None:
+    """What the Python array API standard adds to MLX's parameters."""
+    assert mx.zeros((2,), device=mx.cpu).shape == mx.ones(2, dtype=mx.int8, device=x.device).shape == mx.asarray([1, 2], device=mx.cpu).shape
+    u, s, v = mx.linalg.svd(x, full_matrices=False)
+    q, r = mx.linalg.qr(x, mode="complete")
+    assert mx.repeat(x, [1, 2], axis=0).shape[0] == 3 and len(u) == len(q) and mx.fft.fftfreq(4, device=mx.cpu).size == 4
+
+
 def mistakes(x: mx.array) -> None:
     """Not run: mypy must find each of these lines wrong."""
     mx.reshape(x, "2")  # type: ignore[arg-type]
     mx.exp()  # type: ignore[call-arg]
     x.sum(axes=1)  # type: ignore[call-arg]
-    mx.zeros((2,), dtype="float32")  # type: ignore[arg-type]
+    mx.zeros((2,), dtype="float32")  # type: ignore[call-overload]
     mx.no_such_function(x)  # type: ignore[attr-defined]
     x.size = 3  # type: ignore[misc]
     x + None  # type: ignore[operator]
@@ -75,6 +83,7 @@ def main() -> None:
     w, losses = train(20, stream=mx.cpu)
     assert losses[-1] < losses[0] and w.shape == (3, 1)
     operators(mx.array([[1.0, 2.0], [3.0, 4.0]]))
+    standard(mx.array([[1.0, 2.0], [3.0, 4.0]]))
     clipped.vjp(lambda primals, cotangents, outputs: cotangents)
     assert mx.grad(clipped)(mx.array(5.0)).item() == 1.0
     file = io.BytesIO()

@@ -8,17 +8,11 @@
 
 enum { SMALL = 1 << 12 };
 
-/* How many elements of a bool array hold; -1 after an error in b. What is being traced by compile or vmap has no values. */
-static int64_t count_true(mx_build *b, const char *op, mx_array *mask) {
-  if (mask && mx_is_done(mask) && mask->t.size <= SMALL && mx_tensor_is_contiguous(&mask->t)) { /* a look is faster than graph */
-    int64_t found = 0;
-    for (int64_t i = 0; i < mask->t.size; i++) found += ((const uint8_t *)mask->t.data)[i] != 0;
-    return found;
-  }
-  mx_array *count = mx_sum(b, mx_astype(b, mask, MX_INT64), NULL, 0, false);
-  if (!count) return -1;
-  if (!mx_eval_one(count)) return *(const int64_t *)count->t.data;
-  if (mask->node->trace && mx_error_class() == MX_EVALUE) {
+/* The int64 scalar that was made of `of`; -1 after an error in b. What is being traced by compile or vmap has no values. */
+static int64_t value_of(mx_build *b, const char *op, const mx_array *of, mx_array *scalar) {
+  if (!scalar) return -1;
+  if (!mx_eval_one(scalar)) return *(const int64_t *)scalar->t.data;
+  if (of->node->trace && mx_error_class() == MX_EVALUE) {
     char why[256];
     snprintf(why, sizeof why, "%s", mx_error_text());
     mx_build_fail(b, MX_EVALUE, "[%s] The shape of the result depends on values, which have to be computed first: that cannot be inside compile or vmap. %s", op, why);
@@ -26,6 +20,15 @@ static int64_t count_true(mx_build *b, const char *op, mx_array *mask) {
     b->status = mx_error_class();
   }
   return -1;
+}
+/* How many elements of a bool array hold; -1 after an error in b. */
+static int64_t count_true(mx_build *b, const char *op, mx_array *mask) {
+  if (mask && mx_is_done(mask) && mask->t.size <= SMALL && mx_tensor_is_contiguous(&mask->t)) { /* a look is faster than graph */
+    int64_t found = 0;
+    for (int64_t i = 0; i < mask->t.size; i++) found += ((const uint8_t *)mask->t.data)[i] != 0;
+    return found;
+  }
+  return value_of(b, op, mask, mx_sum(b, mx_astype(b, mask, MX_INT64), NULL, 0, false));
 }
 
 int mlx_ravel_masked_select(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_stream s) {
@@ -87,4 +90,37 @@ int mlx_ravel_unique_all(mlx_vector_array *res, const mlx_array a, const mlx_str
     }
   }
   return give(b, out, 4, res);
+}
+
+/* Element i of the axis stands repeats[i] times: at place p of the result stands the first i whose running sum exceeds p. */
+static mx_array *repeat_each(mx_build *b, mx_array *a, mx_array *repeats, const int *axis) {
+  int first = 0, at = axis ? *axis : 0;
+  if (!axis) a = mx_reshape(b, a, (int64_t[]){-1}, 1);
+  if (!a || !repeats) return NULL;
+  int n = a->t.ndim;
+  if (at < -n || at >= n) return mx_build_fail(b, MX_EINDEX, "[repeat] Axis %d is out of bounds for array with %d dimensions.", at, n);
+  int64_t size = a->t.shape[at < 0 ? at + n : at];
+  if (!mx_dtype_is_integer(repeats->t.dtype))
+    return mx_build_fail(b, MX_ETYPE, "[repeat] repeats must be integers, not %s.", mx_dtype_name(repeats->t.dtype));
+  if (repeats->t.ndim > 1 || (repeats->t.size != 1 && repeats->t.size != size))
+    return mx_build_fail(b, MX_EVALUE, "[repeat] %lld repeats of %d dimensions for an axis of size %lld.", (long long)repeats->t.size,
+                         repeats->t.ndim, (long long)size);
+  mx_array *wide = mx_astype(b, mx_broadcast_to(b, repeats, &size, 1), MX_INT64);
+  if (!wide || size == 0) return wide ? a : NULL;
+  mx_array *least = mx_min(b, wide, NULL, 0, false), *zero = mx_scalar(b, 0, MX_INT64);
+  int64_t smallest = value_of(b, "repeat", repeats, least), total = -1;
+  if (b->status) return NULL;
+  if (smallest < 0) return mx_build_fail(b, MX_EVALUE, "[repeat] Number of repeats cannot be negative.");
+  mx_array *sums = mx_cumsum(b, wide, &first, false, true);
+  total = value_of(b, "repeat", repeats, mx_maximum(b, mx_sum(b, wide, NULL, 0, false), zero));
+  if (b->status) return NULL;
+  mx_array *from = mx_searchsorted(b, sums, mx_arange(b, 0, (double)total, 1, MX_INT64), true);
+  return mx_take(b, a, from, &at);
+}
+int mlx_ravel_repeat_each(mlx_array *res, const mlx_array a, const mlx_array repeats, mlx_optional_int axis, const mlx_stream s) {
+  mx_build build, *b = &build;
+  mx_build_begin(b, s.ctx);
+  mx_array *x = api_array(a, "repeat"), *r = api_array(repeats, "repeat");
+  if (!x || !r) b->status = MX_EVALUE;
+  return mx_build_return(b, x && r ? repeat_each(b, x, r, axis.has_value ? &axis.value : NULL) : NULL, &res->ctx);
 }

@@ -412,4 +412,21 @@ static void svd_outputs(mx_build *b, mx_array *a, bool compute_uv, mx_array **ou
   if (compute_uv) mx_linalg_svd(b, a, false, out);
   else out[0] = mx_linalg_singular_values(b, a);
 }
+MX_PUBLIC_MANY(ravel_svd_thin, 3, mx_linalg_svd(b, a.ctx, true, out), const mlx_array a)
+/* Reflections that find nothing left to do are identities: zeros beside a tall matrix give the columns that Q lacks. */
+static void qr_complete(mx_build *b, mx_array *a, mx_array *out[2]) {
+  out[0] = out[1] = NULL;
+  if (!a || a->t.ndim < 2 || mx_rows(a) <= mx_cols(a)) {
+    mx_linalg_qr(b, a, out);
+    return;
+  }
+  int last = -1;
+  int64_t n = mx_cols(a), missing = mx_rows(a) - n, from[MX_MAX_NDIM] = {0}, to[MX_MAX_NDIM], step[MX_MAX_NDIM];
+  a = mx_as_inexact(b, a);
+  if (!a) return;
+  mx_linalg_qr(b, mx_pad(b, a, &last, 1, (int64_t[]){0}, &missing, mx_scalar(b, 0, a->t.dtype), MX_PAD_CONSTANT), out);
+  for (int i = 0; i < a->t.ndim; i++) to[i] = a->t.shape[i], step[i] = 1;
+  out[1] = mx_slice(b, out[1], from, to, step);
+}
+MX_PUBLIC_PAIR(ravel_qr_complete, qr_complete(b, a.ctx, out), const mlx_array a)
 MX_PUBLIC_MANY(linalg_svd, compute_uv ? 3 : 1, svd_outputs(b, a.ctx, compute_uv, out), const mlx_array a, bool compute_uv)

@@ -246,7 +246,10 @@ static double largest(enum mx_dtype d) {
 mx_array *mx_nan_to_num(mx_build *b, mx_array *a, double nan, const double *posinf, const double *neginf) {
   enum mx_dtype d = dtype_of(a);
   if (a && !mx_dtype_is_inexact(d)) return a;
-  if (d == MX_COMPLEX64) return mx_build_fail(b, MX_EVALUE, "[nan_to_num] Does not yet support given type: complex64.");
+  if (d == MX_COMPLEX64) { /* its two parts by themselves */
+    mx_array *re = mx_nan_to_num(b, mx_real(b, a), nan, posinf, neginf), *im = mx_nan_to_num(b, mx_imag(b, a), nan, posinf, neginf);
+    return mx_add(b, re, mx_multiply(b, im, mx_complex_scalar(b, 0, 1)));
+  }
   mx_array *x = mx_where(b, mx_isnan(b, a), mx_scalar(b, nan, d), a);
   x = mx_where(b, mx_isposinf(b, a), mx_scalar(b, posinf ? *posinf : largest(d), d), x);
   return mx_where(b, mx_isneginf(b, a), mx_scalar(b, neginf ? *neginf : -largest(d), d), x);

@@ -129,6 +129,10 @@ TEST(public_functions_replace_their_results) {
   CHECK_INT(mlx_vector_array_size(three), 3);
   CHECK_OK(mlx_linalg_svd(&three, a, false, s));
   CHECK_INT(mlx_vector_array_size(three), 1);
+  CHECK_OK(mlx_ravel_svd_thin(&three, a, s));
+  CHECK_INT(mlx_vector_array_size(three), 3);
+  CHECK_OK(mlx_ravel_qr_complete(&one, &two, a, s));
+  CHECK_OK(mlx_linalg_svd(&three, a, false, s));
   CHECK_OK(mlx_linalg_norm(&one, a, 2, NULL, 0, false, s));
   CHECK_OK(mlx_linalg_norm_matrix(&one, a, "nuc", (int[]){0, 1}, 2, false, s));
   CHECK_OK(mlx_linalg_norm_l2(&one, a, NULL, 0, false, s));

@@ -58,7 +58,7 @@ TEST(distinct_elements_and_searches) {
 TEST_TORTURE(results_whose_shape_depends_on_data) {
   mlx_vector_array places = mlx_vector_array_new(), all = mlx_vector_array_new();
   mlx_array x = mlx_array_new_data((int[]){3, 0, 3, 7}, (int[]){2, 2}, 2, MLX_INT32), mask = mlx_array_new(), got = mlx_array_new();
-  mlx_array counts = mlx_array_new();
+  mlx_array counts = mlx_array_new(), each = mlx_array_new();
   mlx_stream s = {0};
   int status = !x.ctx ? MX_EMEMORY : mlx_astype(&mask, x, MLX_BOOL, s);
   if (!status) status = mlx_ravel_masked_select(&got, x, mask, s);
@@ -66,12 +66,14 @@ TEST_TORTURE(results_whose_shape_depends_on_data) {
   if (!status) status = mlx_ravel_unique_all(&all, x, s);
   if (!status) status = mlx_vector_array_get(&counts, all, 3);
   if (!status) status = mlx_array_eval(counts);
+  if (!status) status = mlx_ravel_repeat_each(&each, counts, counts, (mlx_optional_int){0, true}, s);
   if (status) {
     CHECK(test_injecting() && status == MX_EMEMORY);
   } else {
     const int64_t *n = mlx_ravel_array_data(counts);
     CHECK(n[0] == 1 && n[1] == 2 && n[2] == 1);
     CHECK_INT(mlx_array_size(got), 3);
+    CHECK_INT(mlx_array_size(each), 4);
     CHECK_INT(mlx_vector_array_size(places), 2);
   }
   mlx_vector_array_free(places);
@@ -80,4 +82,5 @@ TEST_TORTURE(results_whose_shape_depends_on_data) {
   mlx_array_free(mask);
   mlx_array_free(got);
   mlx_array_free(counts);
+  mlx_array_free(each);
 }

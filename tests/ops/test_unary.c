@@ -76,7 +76,6 @@ TEST(refusals_name_the_operation_and_the_dtype) {
   EXPECT_ERROR(mx_erf(b, A("complex64 (): 1")), MX_EVALUE, "[erf] Not supported for complex64.");
   EXPECT_ERROR(mx_negative(b, A("bool (): true")), MX_EVALUE, "[negative] Not supported for bool, use logical_not instead.");
   EXPECT_ERROR(mx_bitwise_invert(b, A("float32 (): 1")), MX_EVALUE, "[bitwise_invert] Bitwise inverse only allowed on integer types");
-  EXPECT_ERROR(mx_nan_to_num(b, A("complex64 (): 1"), 0, NULL, NULL), MX_EVALUE, "[nan_to_num]");
   EXPECT_ERROR(mx_apply1(b, &mx_prim_exp, A("int32 (): 1")), MX_EVALUE, "[exp] Not supported for int32.");
   END;
 }

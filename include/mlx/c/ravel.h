@@ -7,6 +7,7 @@
 #include "mlx/c/fft.h"
 #include "mlx/c/io_types.h"
 #include "mlx/c/map.h"
+#include "mlx/c/optional.h"
 #include "mlx/c/stream.h"
 #include "mlx/c/vector.h"
 
@@ -86,6 +87,10 @@ MLX_API int mlx_ravel_einsum_path(int *path, mlx_string *report, const char *sub
 /* Linear algebra that mlx-c lacks: of square matrices; slogdet gives the sign (or phase) and the logarithm of the size. */
 MLX_API int mlx_ravel_det(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_ravel_slogdet(mlx_array *res_0, mlx_array *res_1, const mlx_array a, const mlx_stream s);
+/* The thin form of mlx_linalg_svd: U, S, Vt with as many vectors as there are values. */
+MLX_API int mlx_ravel_svd_thin(mlx_vector_array *res, const mlx_array a, const mlx_stream s);
+/* The complete form of mlx_linalg_qr: Q (m, m), R (m, n). Where m > n it has no derivatives: they come out as NaN. */
+MLX_API int mlx_ravel_qr_complete(mlx_array *res_0, mlx_array *res_1, const mlx_array a, const mlx_stream s);
 /* Names a folder of Python packages, for libraries that are opened when first needed (OpenBLAS). */
 MLX_API int mlx_ravel_add_library_folder(const char *path);
 
@@ -102,6 +107,8 @@ MLX_API int mlx_ravel_unique(mlx_vector_array *res, const mlx_array a, int64_t s
 /* Results whose shape depends on data: they evaluate `a` (and nothing else), and fail for what compile or vmap traces.
  * The rows of a that a mask of its leading dimensions names. */
 MLX_API int mlx_ravel_masked_select(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_stream s);
+/* Each element of an axis (of the flattened array where none is given) as often as repeats (one, or one an element) says. */
+MLX_API int mlx_ravel_repeat_each(mlx_array *res, const mlx_array a, const mlx_array repeats, mlx_optional_int axis, const mlx_stream s);
 /* Where a is not zero: int64 indices, one array a dimension. A 0-d array counts as one of one element. */
 MLX_API int mlx_ravel_nonzero(mlx_vector_array *res, const mlx_array a, const mlx_stream s);
 /* The distinct elements of the flattened array in ascending order, where each first stands, each element's place among them (of
