@@ -1,6 +1,6 @@
 /* eval.c: from arrays asked for to arrays computed: claim, plan, run, publish.
  * Invariant: a set of nodes is claimed at once, under one lock, and workers get their jobs under that lock: claims are ordered in
- * time, what a later claim waits for was claimed earlier, so no two evaluations wait for each other. */
+ * time, an evaluation waits for what was claimed earlier alone, so no two evaluations wait for each other. */
 #include "eval/eval.h"
 
 #include "core/error.h"
@@ -10,6 +10,7 @@
 #include "eval/walk.h"
 #include "graph/node.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,13 +53,20 @@ static void node_settle(mx_node *n, enum mx_state state) {
   mx_unlock(&stripes[i].lock);
 }
 
+/* Claimed, and (for an evaluation that may itself be waited for: e) by an earlier claim than e's. A node that was given back and
+ * claimed again, later than e, is not e's to wait for: that evaluation may wait for e. */
+static bool is_awaited(const mx_node *n, const struct eval *e) {
+  if (atomic_load(&n->state) != MX_CLAIMED) return false;
+  return !e || (int32_t)(atomic_load_explicit(&n->claim, memory_order_relaxed) - e->epoch) <= 0;
+}
+
 /* Waits while the node is claimed. MX_ECALLBACK when the wait was interrupted; else the caller looks at the state. */
-static int node_await(mx_node *n) {
-  if (atomic_load(&n->state) != MX_CLAIMED) return MX_OK;
+static int node_await(mx_node *n, const struct eval *e) {
+  if (!is_awaited(n, e)) return MX_OK;
   int i = (int)(((uintptr_t)n >> 6) % STRIPES), status = MX_OK;
   mx_lock(&stripes[i].lock);
   atomic_store(&n->awaited, true);
-  while (!status && atomic_load(&n->state) == MX_CLAIMED) status = mx_wait_a_little(&stripes[i].cond, &stripes[i].lock);
+  while (!status && is_awaited(n, e)) status = mx_wait_a_little(&stripes[i].cond, &stripes[i].lock);
   mx_unlock(&stripes[i].lock);
   return status;
 }
@@ -105,6 +113,7 @@ static int claim(struct eval *e, mx_array *const *arrays, int64_t n) {
     if (status) continue;
     node->mark = (uint32_t)i;
     mx_node_ref(node);
+    atomic_store_explicit(&node->claim, e->epoch, memory_order_relaxed);
     atomic_store_explicit(&node->state, MX_CLAIMED, memory_order_release);
   }
   return status;
@@ -144,6 +153,7 @@ static bool is_output(const struct mx_step *s, const mx_node *n) {
 
 /* Worth stealing for: a big enough input that nobody but this step holds and that an output could be written over. */
 static bool is_candidate(const struct mx_step *s, const mx_array *a) {
+  enum { FEW_INPUTS = 256 };
   const struct mx_tensor *t = &a->t;
   if (!t->buf || t->buf->external || t->buf->read_only) return false;
   if (atomic_load_explicit(&t->buf->refs, memory_order_acquire) != 1) return false;
@@ -153,8 +163,10 @@ static bool is_candidate(const struct mx_step *s, const mx_array *a) {
   if (!compiled && (t->size <= 1 || mx_dtype_size(t->dtype) != mx_dtype_size(s->out[0]->t.dtype) || !mx_same_shape(t, &s->out[0]->t) ||
                     !mx_tensor_is_contiguous(t)))
     return false;
-  /* Last, because counting edges looks at all inputs: a stack of a million must not look a million times. */
-  return atomic_load_explicit(&a->refs, memory_order_acquire) == edges(s, a);
+  /* Last, because counting edges looks at all inputs: a call of a million must not look a million times, so of many inputs
+   * only those are taken that one edge alone holds. */
+  int32_t refs = atomic_load_explicit(&a->refs, memory_order_acquire);
+  return refs == 1 || (s->nin <= FEW_INPUTS && refs == edges(s, a));
 }
 
 /* Decides which inputs' buffers may be written over. When any may, the members are stolen (hidden from walkers) and stay so. */
@@ -194,11 +206,12 @@ static int step_inputs_ready(const struct eval *e, const struct mx_step *s) {
   for (int k = 0; k < s->nin; k++) {
     mx_node *n = s->in[k]->node;
     if (MX_LIKELY(atomic_load_explicit(&n->state, memory_order_acquire) == MX_DONE)) continue;
-    int status = node_await(n);
+    int status = node_await(n, e);
     if (status) return status;
     uint8_t state = atomic_load_explicit(&n->state, memory_order_acquire);
     if (state == MX_FAILED) return node_raise(n);
     if (state != MX_DONE) {
+      while (atomic_load(&e->failed) == 1) sched_yield(); /* another stream is writing down why */
       if (atomic_load(&e->failed) == 2) return mx_error_raise(&e->error);
       input_lost = true;
       return mx_fail(MX_ERUNTIME, "[eval] An input was not computed: its evaluation failed elsewhere.");
@@ -357,11 +370,13 @@ static int dispatch(struct eval *e, const struct mx_stream *home, bool *inline_a
   return MX_OK;
 }
 
-static void revert_all(struct eval *e) {
-  for (int64_t i = 0; i < e->order.n; i++) {
-    node_settle(e->order.nodes[i], MX_LAZY);
-    mx_node_unref(e->order.nodes[i]);
-  }
+/* Under the lock still: nobody has seen the claim. */
+static void unclaim(struct eval *e) {
+  for (int64_t i = 0; i < e->order.n; i++) node_settle(e->order.nodes[i], MX_LAZY);
+}
+/* Without it: what a node's end lets go (a closure of Python's) may take any lock. */
+static void let_go(struct eval *e) {
+  for (int64_t i = 0; i < e->order.n; i++) mx_node_unref(e->order.nodes[i]);
 }
 
 /* Nodes whose streams differ need an eval that outlives this call: only then is it made on the heap. */
@@ -389,20 +404,22 @@ static int start(mx_array *const *arrays, int64_t n, bool async) {
     bool mixed = false;
     for (int64_t i = 1; i < e->order.n; i++) mixed |= e->order.nodes[i]->stream != e->order.nodes[0]->stream;
     if (!status && mixed && !heap) { /* once more, on the heap */
-      revert_all(e);
+      unclaim(e);
       mx_unlock(&mx_walk_lock);
+      let_go(e);
       eval_drop(e);
       heap = true;
       continue;
     }
     const struct mx_stream *home = async || !e->order.n ? NULL : e->order.nodes[e->order.n - 1]->stream;
-    bool inline_all = true;
+    bool inline_all = true, claimed = !status;
     if (!status && e->order.n) {
       status = plan(e);
       if (!status && (mixed || async)) status = dispatch(e, home, &inline_all);
-      if (status) revert_all(e);
+      if (status) unclaim(e);
     }
     mx_unlock(&mx_walk_lock);
+    if (claimed && status) let_go(e);
     if (!status && e->order.n && (home || inline_all)) status = run_steps(e, inline_all ? NULL : home);
     eval_drop(e);
     return status;
@@ -422,7 +439,7 @@ int mx_eval(mx_array *const *arrays, int64_t n) {
     bool again = status && input_lost;
     if (again) continue;
     for (int64_t i = 0; i < n && !status; i++) {
-      status = node_await(arrays[i]->node);
+      status = node_await(arrays[i]->node, NULL);
       uint8_t state = atomic_load_explicit(&arrays[i]->node->state, memory_order_acquire);
       if (!status && state == MX_FAILED) status = node_raise(arrays[i]->node);
       again |= state != MX_DONE; /* lazy, or by now claimed by a third */

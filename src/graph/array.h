@@ -93,8 +93,9 @@ struct mx_node {
   uint8_t flags;
   _Atomic bool detached; /* inputs were let go */
   _Atomic bool awaited;  /* some thread waits for it to leave the claimed state */
-  uint32_t epoch, mark;  /* eval's, under its claim lock: which claim took it, and its place there */
+  uint32_t epoch, mark;  /* eval's, under its claim lock: which walk saw it last, and its place there */
   mx_node *link;         /* in the list of the dying */
+  _Atomic uint32_t claim; /* the walk that claimed it last; written before the state */
   int32_t nin, nout;
   mx_array **in;
   struct mx_params p; /* copies, inside this allocation; obj is a reference */

@@ -332,3 +332,55 @@ TEST(two_threads_evaluate_differentiate_and_drop_a_graph_that_is_computed_once) 
   pthread_barrier_destroy(&p.end);
   mx_unref(p.w);
 }
+
+/* Evaluations that fail give their nodes back, and others claim those again: nobody may wait for a claim later than its own. */
+
+struct doomed {
+  mx_array *ends[4]; /* each crosses three streams, all rest on an index out of bounds */
+  _Atomic int wrong;
+};
+struct doomed_side {
+  struct doomed *d;
+  int index;
+};
+static void *evaluate_doomed(void *arg) {
+  struct doomed_side *s = arg;
+  for (int i = 0; i < 2000; i++) {
+    mx_array *pair[2] = {s->d->ends[(s->index + i) % 4], s->d->ends[(s->index + 2 * i + 1) % 4]};
+    if (mx_eval(pair, 2) != MX_EINDEX) atomic_fetch_add(&s->d->wrong, 1);
+  }
+  return NULL;
+}
+TEST(evaluations_that_fail_side_by_side_on_the_same_graph_all_end_with_its_error) {
+  struct mx_stream *streams[3];
+  for (int i = 0; i < 3; i++) REQUIRE(streams[i] = mx_stream_new((struct mx_device){MX_CPU, 0}));
+  struct doomed d = {0};
+  float values[3] = {1, 2, 3};
+  mx_array *x = mx_array_from_copy(values, &(int64_t){3}, 1, MX_FLOAT32), *bad;
+  mx_build b;
+  mx_build_begin(&b, streams[0]);
+  REQUIRE(!mx_build_end(&b, mx_take(&b, x, mx_scalar(&b, 7, MX_INT32), NULL), &bad));
+  for (int k = 0; k < 4; k++) {
+    mx_array *at = mx_ref(bad);
+    for (int i = 0; i < 6; i++) {
+      mx_array *next = NULL;
+      mx_build_begin(&b, streams[(k + i) % 3]);
+      REQUIRE(!mx_build_end(&b, mx_sum(&b, mx_add(&b, at, k ? d.ends[k - 1] : at), NULL, 0, false), &next));
+      mx_unref(at);
+      at = next;
+    }
+    d.ends[k] = at;
+  }
+  pthread_t threads[4];
+  struct doomed_side sides[4];
+  for (int i = 0; i < 4; i++) {
+    sides[i] = (struct doomed_side){&d, i};
+    REQUIRE(!pthread_create(&threads[i], NULL, evaluate_doomed, &sides[i]));
+  }
+  for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+  CHECK_INT(d.wrong, 0);
+  mx_synchronize(NULL); /* with the error that the workers saw */
+  for (int k = 0; k < 4; k++) mx_unref(d.ends[k]);
+  mx_unref(bad);
+  mx_unref(x);
+}
