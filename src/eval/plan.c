@@ -36,6 +36,11 @@ struct planner {
   int nout;
   struct mx_walk walk;
   uint32_t epoch;
+  bool *wanted;   /* by the walk's order: an output of the plan */
+  /* Inputs and constants: nodes of the epoch `leaves`, whose mark is where the places of their outputs begin in leaf_place. */
+  uint32_t leaves;
+  int32_t *leaf_place;
+  int64_t nleaf, leaf_room;
 };
 
 /* First walk: everything lazy, to learn what depends on the inputs. Marks: 1 = depends. */
@@ -45,14 +50,9 @@ static int visit_lazy(void *ctx, mx_node *n, bool *enter) {
   if (n->epoch == p->epoch || mx_is_done(&n->out[0]) || atomic_load(&n->detached)) return MX_OK;
   n->epoch = p->epoch;
   n->mark = 0;
-  if (!(n->flags & MX_NODE_PLACEHOLDER)) {
-    *enter = n->prim != NULL;
-    return MX_OK;
-  }
-  for (int i = 0; i < p->nin; i++)
-    if (p->inputs[i]->node == n) n->mark = 1;
-  if (!n->mark)
+  if (n->flags & MX_NODE_PLACEHOLDER)
     return mx_fail(MX_EVALUE, "[compile] The function uses an argument of another function that is being transformed.");
+  *enter = n->prim != NULL;
   return MX_OK;
 }
 
@@ -107,21 +107,40 @@ static bool plan_listed(void *ctx, const mx_node *n) {
 static bool plan_needed(void *ctx, const mx_array *a, int64_t uses) {
   const struct planner *p = ctx;
   (void)uses;
-  for (int i = 0; i < p->nout; i++)
-    if (p->outputs[i] == a) return true;
-  return false;
+  return p->wanted[a->node->mark];
 }
 
-/* Where an array stands in the table; constants and slots are added as they are met. Slots: mark of the node holds the
- * place of its first output. */
-static int32_t place_of(struct mx_plan_steps *s, const struct planner *p, mx_array *a) {
-  if (plan_listed((void *)p, a->node)) return (int32_t)a->node->mark + (int32_t)(a - a->node->out);
-  for (int i = 0; i < p->nin; i++)
-    if (p->inputs[i] == a) return i;
-  for (int32_t i = 0; i < s->nconst; i++)
-    if (s->constants[i] == a) return p->nin + i;
-  s->constants[s->nconst] = mx_ref(a);
-  return p->nin + s->nconst++;
+/* Where the place of an input or a constant is kept; NULL when memory is short. A place not yet given is negative. */
+static int32_t *leaf_place(struct planner *p, const mx_array *a) {
+  mx_node *n = a->node;
+  if (n->epoch != p->leaves) {
+    if (p->nleaf + n->nout > p->leaf_room) {
+      int64_t room = 2 * (p->nleaf + n->nout);
+      int32_t *more = mx_realloc(p->leaf_place, (size_t)room * sizeof *more);
+      if (!more) return NULL;
+      p->leaf_place = more, p->leaf_room = room;
+    }
+    n->epoch = p->leaves;
+    n->mark = (uint32_t)p->nleaf;
+    for (int k = 0; k < n->nout; k++) p->leaf_place[p->nleaf++] = -1;
+  }
+  return &p->leaf_place[n->mark + (a - n->out)];
+}
+
+/* Where an array stands in the table. A slot's node holds the place of its first output in its mark. */
+static int32_t place_of(struct planner *p, const mx_array *a) {
+  if (plan_listed(p, a->node)) return (int32_t)a->node->mark + (int32_t)(a - a->node->out);
+  return *leaf_place(p, a);
+}
+
+static int add_constant(struct mx_plan_steps *s, struct planner *p, mx_array *a) {
+  if (plan_listed(p, a->node)) return MX_OK;
+  int32_t *place = leaf_place(p, a);
+  if (!place) return MX_EMEMORY;
+  if (*place >= 0) return MX_OK;
+  *place = p->nin + s->nconst;
+  s->constants[s->nconst++] = mx_ref(a);
+  return MX_OK;
 }
 
 static int64_t count_edges(const struct mx_plan_steps *s) {
@@ -138,11 +157,17 @@ static int layout(struct mx_plan_steps *s, struct planner *p) {
   s->list = mx_arena_take(&s->arena, (size_t)s->nsteps * sizeof *s->list);
   s->out_place = mx_arena_take(&s->arena, (size_t)p->nout * sizeof(int32_t));
   if (!s->constants || !s->slots || !s->list || !s->out_place) return MX_EMEMORY;
+  int status = MX_OK;
+  p->leaves = mx_walk_epoch();
+  for (int i = 0; i < p->nin && !status; i++) {
+    int32_t *place = leaf_place(p, p->inputs[i]);
+    if (place) *place = i;
+    else status = MX_EMEMORY;
+  }
   for (int64_t i = 0; i < s->nsteps; i++)
-    for (int k = 0; k < s->steps[i].nin; k++)
-      if (!plan_listed(p, s->steps[i].in[k]->node)) place_of(s, p, s->steps[i].in[k]);
-  for (int k = 0; k < p->nout; k++)
-    if (!plan_listed(p, p->outputs[k]->node)) place_of(s, p, p->outputs[k]);
+    for (int k = 0; k < s->steps[i].nin && !status; k++) status = add_constant(s, p, s->steps[i].in[k]);
+  for (int k = 0; k < p->nout && !status; k++) status = add_constant(s, p, p->outputs[k]);
+  if (status) return status;
   int32_t base = p->nin + s->nconst;
   for (int64_t i = 0; i < s->nsteps; i++) {
     struct mx_step *st = &s->steps[i];
@@ -160,7 +185,7 @@ static int link_steps(struct mx_plan_steps *s, struct planner *p) {
   int32_t places = p->nin + s->nconst + s->nslot;
   bool *seen = mx_calloc((size_t)places + 1, 1);
   if (!seen) return MX_EMEMORY;
-  for (int k = 0; k < p->nout; k++) seen[s->out_place[k] = place_of(s, p, p->outputs[k])] = true;
+  for (int k = 0; k < p->nout; k++) seen[s->out_place[k] = place_of(p, p->outputs[k])] = true;
   int status = MX_OK;
   for (int64_t i = s->nsteps - 1; i >= 0 && !status; i--) {
     struct plan_step *ps = &s->list[i];
@@ -175,7 +200,7 @@ static int link_steps(struct mx_plan_steps *s, struct planner *p) {
       break;
     }
     ps->call = mx_node_call(root, root->in, outs);
-    for (size_t k = 0; k < all; k++) ps->at[k] = place_of(s, p, k < nin ? st->in[k] : st->out[k - nin]);
+    for (size_t k = 0; k < all; k++) ps->at[k] = place_of(p, k < nin ? st->in[k] : st->out[k - nin]);
     for (size_t k = 0; k < nin; k++) ps->last[k] = !seen[ps->at[k]];
     for (size_t k = 0; k < nin; k++) seen[ps->at[k]] = true;
   }
@@ -200,6 +225,7 @@ static const struct mx_object_type plan_type = {.name = "Plan", .destroy = plan_
 static int plan_make(struct mx_plan *plan, struct planner *p) {
   struct mx_plan_steps *s = plan->steps;
   p->epoch = mx_walk_epoch();
+  for (int i = 0; i < p->nin; i++) p->inputs[i]->node->epoch = p->epoch, p->inputs[i]->node->mark = 1;
   int status = mx_walk_run(&p->walk, p->outputs, p->nout, visit_lazy, p);
   if (!status) status = freeze(p);
   mx_walk_free(&p->walk);
@@ -207,6 +233,9 @@ static int plan_make(struct mx_plan *plan, struct planner *p) {
   p->epoch = mx_walk_epoch();
   if (!status) status = mx_walk_run(&p->walk, p->outputs, p->nout, visit_plan, p);
   for (int64_t i = 0; i < p->walk.n; i++) p->walk.nodes[i]->mark = (uint32_t)i;
+  if (!status && !(p->wanted = mx_calloc((size_t)p->walk.n + 1, 1))) status = MX_EMEMORY;
+  for (int k = 0; k < p->nout && !status; k++)
+    if (plan_listed(p, p->outputs[k]->node)) p->wanted[p->outputs[k]->node->mark] = true;
   struct mx_fuse f = {p->walk.nodes, p->walk.n, plan_needed, plan_listed, p, false};
   if (!status) status = mx_fuse(&f, &s->arena, &s->steps, &s->nsteps);
   if (!status) status = layout(s, p);
@@ -234,6 +263,8 @@ int mx_plan_new(struct mx_plan **out, mx_array *const *inputs, int nin, mx_array
     status = plan_make(plan, &p);
     mx_unlock(&mx_walk_lock);
     mx_walk_free(&p.walk);
+    mx_free(p.wanted);
+    mx_free(p.leaf_place);
   }
   if (status) plan_destroy(&plan->o);
   else *out = plan;
