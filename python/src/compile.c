@@ -18,8 +18,9 @@ typedef struct {
 /* The call being compiled or replayed. */
 struct run {
   Compiled *c;
-  PyObject *args, *kwargs, *result;
-  size_t nstate; /* arrays of captured inputs, which come first */
+  PyObject *args, *kwargs;
+  PyObject *entry; /* of c->results: [number, tree of the last trace's result] */
+  size_t nstate;   /* arrays of captured inputs, which come first */
 };
 
 /* What the trace depends on besides arrays: the trees' form and their other leaves. Hashed structure and values. */
@@ -126,8 +127,9 @@ static int trace(mlx_vector_array *res, const mlx_vector_array in, void *payload
   Py_XDECREF(saved);
   Py_XDECREF(args);
   Py_XDECREF(kwargs);
-  if (!bad) Py_XSETREF(r->result, result);
-  else Py_XDECREF(result);
+  /* At once: whoever finds the trace in the library's cache needs its tree. */
+  if (!bad) bad = PyList_SetItem(r->entry, 1, Py_NewRef(result));
+  Py_XDECREF(result);
   return bad ? mlx_ravel_error_set(MLX_RAVEL_CALLBACK, "A Python function raised an exception.") : 0;
 }
 
@@ -146,20 +148,18 @@ static PyObject *compiled_call(PyObject *self, PyObject *args, PyObject *kwargs)
     if (fresh && !PyDict_SetItem(c->results, key, fresh)) entry = fresh;
     Py_XDECREF(fresh);
   }
-  Py_XINCREF(entry);
+  r.entry = Py_XNewRef(entry);
   if (entry && !inputs_of(&r, in)) {
     uint64_t number = PyLong_AsUnsignedLongLong(PyList_GET_ITEM(entry, 0));
     if (mlx_ravel_compile_call(&out, cls, c->id, &number, 1, c->shapeless, in)) {
       raise_error();
     } else {
-      if (r.result) PyList_SetItem(entry, 1, Py_NewRef(r.result));
       size_t at = 0;
       result = tree_replace(PyList_GET_ITEM(entry, 1), out, &at);
       if (result && c->outputs && tree_fill(c->outputs, out, &at)) Py_CLEAR(result);
     }
   }
   Py_XDECREF(entry);
-  Py_XDECREF(r.result);
   Py_DECREF(key);
   mlx_closure_free(cls);
   mlx_vector_array_free(in);

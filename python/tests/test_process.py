@@ -264,6 +264,59 @@ def test_threads_of_python_evaluate_differentiate_and_drop_the_same_graphs():
     """)
 
 
+def test_functions_that_workers_let_go_of_may_evaluate_while_others_trace_and_evaluate():
+    """A worker that drops the last hold on a Python function takes the GIL and runs its finalizer: no lock may be held then that
+    a thread with the GIL, or the finalizer itself, could want."""
+    run("""
+        import gc, sys, threading, mlx.core as mx
+        sys.setswitchinterval(1e-5)
+        streams, base, wrong, gone = [mx.new_stream(mx.cpu) for _ in range(3)], mx.arange(64.0), [], []
+        class Rule:
+            def __call__(self, primals, cotangents, outputs):
+                return cotangents * 2
+            def __del__(self):  # evaluates on two streams, and lets go of halves
+                n = len(gone)
+                gone.append(n)
+                a, b = mx.split(base + n, 2)
+                with mx.stream(streams[n % 3]):
+                    c = a * 2
+                if (c + b)[0].item() != 3 * n + 32:
+                    wrong.append("finalizer")
+        class Memory:  # an owner of memory that arrays alias
+            def __init__(self, a):
+                self.a = a
+            def __dlpack__(self, **k):
+                return self.a.__dlpack__(**k)
+            def __dlpack_device__(self):
+                return self.a.__dlpack_device__()
+            def __del__(self):
+                mx.eval(base + 1)
+        def work(k):
+            try:
+                for i in range(150):
+                    f = mx.custom_function(lambda x: x * x)
+                    f.vjp(Rule())
+                    with mx.stream(streams[(i + k) % 3]):
+                        y = mx.grad(lambda x: mx.checkpoint(lambda z: f(z) + 1)(x).sum())(base)
+                    z = y + mx.compile(lambda x: x + len(streams))(base)
+                    alias = mx.from_dlpack(Memory(base * 1), copy=False)
+                    same, more = mx.compile(lambda x: (x, x + 1))(alias)
+                    mx.async_eval(y, z, same, more)
+                    del f, y, alias, same
+                    if z[1].item() != 2 + 1 + 3 or more[2].item() != 3:
+                        wrong.append((i, z[1].item(), more[2].item()))
+            except BaseException as e:
+                wrong.append(e)
+        threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        mx.synchronize()
+        gc.collect()
+        assert not wrong, wrong[:3]
+        assert len(gone) == 600, len(gone)
+    """)
+
+
 def test_an_array_may_be_rebound_while_another_thread_reads_it():
     run("""
         import sys, threading, time, numpy as np, mlx.core as mx

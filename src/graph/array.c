@@ -123,6 +123,15 @@ static void output_release(mx_array *a) {
   mx_buffer_unref(buf);
 }
 
+/* Of an output that nobody holds. What a wrapped buffer's owner does when it is let go may take any lock, ours among them. */
+static void output_release_unheld(mx_array *a) {
+  mx_buffer *buf = NULL;
+  mx_lock(node_lock(a->node));
+  if (atomic_load_explicit(&a->refs, memory_order_relaxed) == 0) buf = a->t.buf, a->t.buf = NULL;
+  mx_unlock(node_lock(a->node));
+  mx_buffer_unref(buf);
+}
+
 static _Thread_local mx_node *dying; /* nodes whose last holder on this thread let go */
 static _Thread_local bool draining;
 
@@ -159,13 +168,10 @@ void mx_node_unref(mx_node *n) {
 void mx_unref(mx_array *a) {
   if (!a) return;
   mx_node *n = a->node;
-  bool last = atomic_fetch_sub_explicit(&a->refs, 1, memory_order_acq_rel) == 1;
-  /* A sibling may keep the node for long: an output nobody holds gives its buffer back at once. */
-  if (last && n->nout > 1 && atomic_load_explicit(&n->detached, memory_order_acquire)) {
-    mx_lock(node_lock(n));
-    if (atomic_load_explicit(&a->refs, memory_order_relaxed) == 0) output_release(a);
-    mx_unlock(node_lock(n));
-  }
+  bool last = atomic_fetch_sub(&a->refs, 1) == 1;
+  /* A sibling may keep the node for long: an output nobody holds gives its buffer back at once, or mx_node_drop_stolen does:
+   * one writes refs and reads detached, the other writes detached and reads refs, so one of them sees the other. */
+  if (last && n->nout > 1 && atomic_load(&n->detached)) output_release_unheld(a);
   mx_node_unref(n);
 }
 
@@ -191,7 +197,7 @@ void mx_node_let_go(mx_node *n, mx_array *const *in, struct mx_object *obj) {
 
 bool mx_node_steal(mx_node *n) {
   mx_lock(node_lock(n));
-  bool was = atomic_exchange_explicit(&n->detached, true, memory_order_acq_rel);
+  bool was = atomic_exchange(&n->detached, true);
   mx_unlock(node_lock(n));
   return !was;
 }
@@ -203,12 +209,8 @@ void mx_node_unsteal(mx_node *n) {
 }
 
 void mx_node_drop_stolen(mx_node *n) {
-  if (n->nout > 1) { /* outputs that nobody holds waited for this */
-    mx_lock(node_lock(n));
-    for (int i = 0; i < n->nout; i++)
-      if (atomic_load_explicit(&n->out[i].refs, memory_order_relaxed) == 0) output_release(&n->out[i]);
-    mx_unlock(node_lock(n));
-  }
+  for (int i = 0; i < n->nout && n->nout > 1; i++) /* outputs that nobody holds waited for this */
+    if (atomic_load(&n->out[i].refs) == 0) output_release_unheld(&n->out[i]);
   for (int i = 0; i < n->nin; i++) mx_unref(n->in[i]);
   struct mx_object *obj = n->p.obj;
   n->p.obj = NULL;

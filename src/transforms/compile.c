@@ -36,8 +36,8 @@ static enum mx_compile_mode current_mode(void) {
   int m = atomic_load_explicit(&mode, memory_order_relaxed);
   if (m >= 0) return (enum mx_compile_mode)m;
   m = getenv("MLX_DISABLE_COMPILE") ? MX_COMPILE_DISABLED : MX_COMPILE_ENABLED;
-  atomic_store(&mode, m);
-  return (enum mx_compile_mode)m;
+  int none = -1;
+  return (enum mx_compile_mode)(atomic_compare_exchange_strong(&mode, &none, m) ? m : none); /* somebody may have set it meanwhile */
 }
 
 static void unlink_use(struct entry *e) {
