@@ -254,9 +254,10 @@ static int poll_signals(void *ctx) {
     Py_END_ALLOW_THREADS;
     return PyErr_CheckSignals();
   }
-  PyGILState_STATE g = PyGILState_Ensure();
+  PyGILState_STATE g;
+  if (!gil_take(&g)) return 0;
   int status = PyErr_CheckSignals();
-  PyGILState_Release(g);
+  gil_give(g);
   return status;
 }
 

@@ -98,6 +98,10 @@ bool is_array_like(PyObject *o); /* something to_array takes, by its look */
 /* mx.array(o, dtype). */
 int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h);
 PyObject *shape_tuple(const mlx_array h);
+int gil_init(void);
+/* The GIL from any thread. False when Python ends: what needs it is then left undone. */
+bool gil_take(PyGILState_STATE *g);
+void gil_give(PyGILState_STATE g);
 void heed_signals(void); /* lets Python's signal handlers run, and stop it, while this thread waits in the library without the GIL */
 int wait_for(mlx_array h); /* evaluates without the GIL; 0, or -1 with an exception */
 /* A handle of the caller's own on an Array's node, evaluated: while we wait without the GIL, another thread may rebind the Array.

@@ -16,7 +16,8 @@ struct call {
 
 static void call_drop(void *payload) {
   struct call *c = payload;
-  PyGILState_STATE g = PyGILState_Ensure();
+  PyGILState_STATE g;
+  if (!gil_take(&g)) return;
   if (--c->refs == 0) {
     Py_XDECREF(c->function);
     Py_XDECREF(c->vjp);
@@ -27,7 +28,7 @@ static void call_drop(void *payload) {
     Py_XDECREF(c->result);
     PyMem_Free(c);
   }
-  PyGILState_Release(g);
+  gil_give(g);
 }
 static int failed(void) { return mlx_ravel_error_set(MLX_RAVEL_CALLBACK, "A Python function raised an exception."); }
 

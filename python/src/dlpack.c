@@ -133,16 +133,18 @@ static PyObject *do_device(const struct function *f, PyObject **v) { return (voi
 static void release_plain(void *p) {
   struct dl_managed *m = p;
   if (!m->deleter) return;
-  PyGILState_STATE g = PyGILState_Ensure(); /* the producer may be Python's */
+  PyGILState_STATE g;
+  if (!gil_take(&g)) return; /* the producer may be Python's */
   m->deleter(m);
-  PyGILState_Release(g);
+  gil_give(g);
 }
 static void release_versioned(void *p) {
   struct dl_versioned *m = p;
   if (!m->deleter) return;
-  PyGILState_STATE g = PyGILState_Ensure();
+  PyGILState_STATE g;
+  if (!gil_take(&g)) return;
   m->deleter(m);
-  PyGILState_Release(g);
+  gil_give(g);
 }
 static int dtype_of(const struct dl_tensor *t, mlx_dtype *d) {
   for (int i = 0; i <= MLX_COMPLEX64 && t->dtype.lanes == 1; i++)

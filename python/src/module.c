@@ -67,7 +67,7 @@ static int exec(PyObject *module) {
   if (refuse_rival()) return -1;
   core.module = module;
   mlx_set_error_handler(ignore_error, NULL, NULL);
-  if (args_init(module) || types_init(module) || array_init(module) || at_init(module) || transforms_init(module) ||
+  if (gil_init() || args_init(module) || types_init(module) || array_init(module) || at_init(module) || transforms_init(module) ||
       options_init(module) || custom_init(module) || standard_init(module))
     return -1;
   const struct function *tables[] = {

@@ -6,19 +6,11 @@
 
 static bool given(PyObject *o) { return o && o != Py_None; }
 
-static int poll_signals(void *ctx) {
-  (void)ctx;
-  PyGILState_STATE g = PyGILState_Ensure();
-  int status = PyErr_CheckSignals();
-  PyGILState_Release(g);
-  return status;
-}
-
 static PyObject *evaluate(PyObject *trees, int (*eval)(const mlx_vector_array)) {
   mlx_vector_array v = mlx_vector_array_new();
   int status;
   if (tree_arrays(trees, v)) return mlx_vector_array_free(v), NULL;
-  mlx_ravel_set_poll(poll_signals, NULL);
+  heed_signals();
   Py_BEGIN_ALLOW_THREADS;
   status = eval(v);
   Py_END_ALLOW_THREADS;
@@ -288,12 +280,13 @@ static PyObject *vmap_call(Transformed *t, PyObject *args, PyObject *kwargs) {
 /* checkpoint: the closure outlives the call (the backward pass runs it again), so it owns what it needs. */
 static void call_drop(void *payload) {
   struct call *c = payload;
-  PyGILState_STATE g = PyGILState_Ensure();
+  PyGILState_STATE g;
+  if (!gil_take(&g)) return;
   Py_XDECREF(c->function);
   Py_XDECREF(c->args);
   Py_XDECREF(c->kwargs);
   Py_XDECREF(c->result);
-  PyGILState_Release(g);
+  gil_give(g);
   PyMem_Free(c);
 }
 static PyObject *checkpoint_call(Transformed *t, PyObject *args, PyObject *kwargs) {
