@@ -81,7 +81,7 @@ static int call_closure(mlx_vector_array *res, const mlx_vector_array in, void *
 typedef struct {
   PyObject_HEAD
   PyObject *function, *argnums, *argnames; /* argnums: a tuple of integers; argnames: a tuple of strings */
-  bool with_value, single;                 /* single: one argnum was given, not a sequence */
+  bool with_value;
   PyObject *in_axes, *out_axes;            /* vmap */
   PyObject *dict;
   int kind;                                /* 0 grad, 1 vmap, 2 checkpoint */
@@ -129,34 +129,29 @@ static unsigned char *mark_wanted(const Transformed *t, PyObject *args) {
                    (long long)k, n);
       break;
     }
-    wanted[k] = 1;
+    if (wanted[k]++) {
+      PyErr_Format(PyExc_ValueError, "[grad] Duplicate argument index %lld is not allowed.", (long long)k);
+      break;
+    }
   }
   if (!PyErr_Occurred()) return wanted;
   PyMem_Free(wanted);
   return NULL;
 }
 
-/* The gradients in the form of what was differentiated: argument trees, and a dict for keyword arguments. */
+/* The gradients in the form of what was differentiated: argument trees (one alone, None for none, else a tuple in the arguments'
+ * order, whatever that of argnums), and a dict for keyword arguments. */
 static PyObject *shape_grads(const Transformed *t, const struct call *c, const mlx_vector_array grads) {
   size_t at = 0;
-  Py_ssize_t n = PyTuple_GET_SIZE(t->argnums), total = PyTuple_GET_SIZE(c->args);
-  PyObject *by_arg = PyTuple_New(total), *positional = NULL, *named = NULL;
-  for (Py_ssize_t i = 0; by_arg && i < total; i++) {
-    PyObject *g = c->wanted[i] ? tree_replace(PyTuple_GET_ITEM(c->args, i), grads, &at) : Py_NewRef(Py_None);
-    if (!g) Py_CLEAR(by_arg);
-    else PyTuple_SET_ITEM(by_arg, i, g);
+  Py_ssize_t n = PyTuple_GET_SIZE(t->argnums), total = PyTuple_GET_SIZE(c->args), k = 0;
+  PyObject *positional = n ? PyTuple_New(n) : Py_NewRef(Py_None), *named = NULL;
+  for (Py_ssize_t i = 0; positional && i < total; i++) {
+    if (!c->wanted[i]) continue;
+    PyObject *g = tree_replace(PyTuple_GET_ITEM(c->args, i), grads, &at);
+    if (g) PyTuple_SET_ITEM(positional, k++, g);
+    else Py_CLEAR(positional);
   }
-  if (!by_arg) return NULL;
-  if (t->single && n == 1) {
-    int64_t k = PyLong_AsLongLong(PyTuple_GET_ITEM(t->argnums, 0));
-    positional = Py_NewRef(PyTuple_GET_ITEM(by_arg, k < 0 ? k + total : k));
-  } else if ((positional = PyTuple_New(n))) {
-    for (Py_ssize_t i = 0; i < n; i++) {
-      int64_t k = PyLong_AsLongLong(PyTuple_GET_ITEM(t->argnums, i));
-      PyTuple_SET_ITEM(positional, i, Py_NewRef(PyTuple_GET_ITEM(by_arg, k < 0 ? k + total : k)));
-    }
-  }
-  Py_DECREF(by_arg);
+  if (positional && n == 1) Py_SETREF(positional, Py_NewRef(PyTuple_GET_ITEM(positional, 0)));
   if (!positional || !PyTuple_GET_SIZE(t->argnames)) return positional;
   named = PyDict_New();
   PyObject *key, *value;
@@ -168,7 +163,7 @@ static PyObject *shape_grads(const Transformed *t, const struct call *c, const m
     Py_XDECREF(g);
   }
   if (!named) return Py_DECREF(positional), NULL;
-  return n ? Py_BuildValue("(NN)", positional, named) : (Py_DECREF(positional), Py_BuildValue("((), N)", named));
+  return Py_BuildValue("(NN)", positional, named);
 }
 
 static PyObject *grad_call(Transformed *t, PyObject *args, PyObject *kwargs) {
@@ -193,9 +188,10 @@ static PyObject *grad_call(Transformed *t, PyObject *args, PyObject *kwargs) {
     for (size_t i = 0; nums && i < n; i++) nums[i] = (int)i;
     if (!nums) PyErr_NoMemory();
     else if (mlx_value_and_grad(&vg, cls, nums, n) || mlx_closure_value_and_grad_apply(&values, &grads, vg, in)) raise_error();
-    else if (!Array_Check(c.result) && !((PyTuple_Check(c.result) || PyList_Check(c.result)) && PySequence_Size(c.result) &&
-                                         Array_Check(PySequence_Fast_GET_ITEM(c.result, 0))))
-      PyErr_SetString(PyExc_ValueError, "[grad] The function must return a scalar array, or a tuple with one as its first element.");
+    else if (!Array_Check(c.result) && !(t->with_value && PyTuple_Check(c.result) && PyTuple_GET_SIZE(c.result) &&
+                                         Array_Check(PyTuple_GET_ITEM(c.result, 0))))
+      PyErr_Format(PyExc_ValueError, t->with_value ? "[value_and_grad] The function must return a scalar array, or a tuple with one as its first element, not %.100s."
+                                                   : "[grad] The function must return a scalar array, not %.100s.", Py_TYPE(c.result)->tp_name);
     else if ((g = shape_grads(t, &c, grads)) && t->with_value) value = tree_replace(c.result, values, &at);
   }
   if (g) result = !t->with_value ? Py_NewRef(g) : value ? PyTuple_Pack(2, value, g) : NULL;
@@ -326,25 +322,22 @@ static Transformed *transformed_new(PyObject *f, int kind) {
   return t;
 }
 /* An integer or string, or a sequence of them, as a tuple. */
-static PyObject *as_tuple(PyObject *o, bool *single) {
-  *single = PyLong_Check(o) || PyUnicode_Check(o);
-  return *single ? PyTuple_Pack(1, o) : PySequence_Tuple(o);
-}
+static PyObject *as_tuple(PyObject *o) { return PyLong_Check(o) || PyUnicode_Check(o) ? PyTuple_Pack(1, o) : PySequence_Tuple(o); }
 static PyObject *make_grad(PyObject **v, bool with_value) {
   Transformed *t = transformed_new(v[0], 0);
-  bool single;
   if (!t) return NULL;
   t->with_value = with_value;
-  t->argnames = v[2] ? as_tuple(v[2], &single) : PyTuple_New(0);
-  if (t->argnames && given(v[1])) t->argnums = as_tuple(v[1], &t->single);
+  t->argnames = v[2] ? as_tuple(v[2]) : PyTuple_New(0);
+  if (t->argnames && given(v[1])) t->argnums = as_tuple(v[1]);
   else if (t->argnames && PyTuple_GET_SIZE(t->argnames)) t->argnums = PyTuple_New(0);
   else if (t->argnames) {
     PyObject *zero = PyLong_FromLong(0);
     t->argnums = zero ? PyTuple_Pack(1, zero) : NULL;
-    t->single = true;
     Py_XDECREF(zero);
   }
-  if (!t->argnums || !t->argnames) Py_CLEAR(t);
+  if (t->argnums && !PyTuple_GET_SIZE(t->argnums) && !PyTuple_GET_SIZE(t->argnames))
+    PyErr_SetString(PyExc_ValueError, "[grad] argnums and argnames name no argument.");
+  if (PyErr_Occurred()) Py_CLEAR(t);
   for (Py_ssize_t i = 0; t && i < PyTuple_GET_SIZE(t->argnums); i++)
     if (!PyLong_Check(PyTuple_GET_ITEM(t->argnums, i))) {
       refuse(PyExc_TypeError, "argnums: expected integers, not %.200U", PyTuple_GET_ITEM(t->argnums, i));

@@ -127,3 +127,33 @@ def test_enumerations_pickle_and_copy_as_themselves(value):
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         assert pickle.loads(pickle.dumps(value, protocol)) is value
     assert copy.copy(value) is value and copy.deepcopy([value]) == [value]
+
+
+def test_gradients_come_one_alone_in_the_arguments_order_and_none_for_none():
+    f, x, y = lambda x, y=None: x * x * y, mx.array(2.0), mx.array(3.0)
+    assert mx.grad(f, argnums=[0])(x, y).item() == 12 and mx.value_and_grad(f, argnums=(1,))(x, y)[1].item() == 4
+    assert [g.item() for g in mx.grad(f, argnums=[1, 0])(x, y)] == [12, 4]
+    none, named = mx.grad(f, argnames="y")(x, y=y)
+    assert none is None and named["y"].item() == 4
+    first, named = mx.grad(f, argnums=[0], argnames=["y"])(x, y=y)
+    assert first.item() == 12 and named["y"].item() == 4
+    for error, g in ((ValueError, lambda: mx.grad(f, argnums=[0, 0])(x, y)), (ValueError, lambda: mx.grad(f, argnums=[])),
+                     (ValueError, lambda: mx.grad(lambda x: (x, x))(x)), (ValueError, lambda: mx.value_and_grad(lambda x: [x, x])(x)),
+                     (ValueError, lambda: mx.value_and_grad(lambda x: ())(x)), (TypeError, lambda: mx.grad(f, argnums="x"))):
+        with pytest.raises(error):
+            g()
+    value, g = mx.value_and_grad(lambda x: (x * x, {"also": x}))(x)
+    assert value[0].item() == 4 and value[1]["also"].item() == 2 and g.item() == 4
+
+
+def test_arrays_run_backwards():
+    a = mx.arange(6).reshape(3, 2)
+    assert [x.tolist() for x in reversed(a)] == [[4, 5], [2, 3], [0, 1]] and list(reversed(mx.zeros((0, 2)))) == []
+    with pytest.raises(TypeError):
+        reversed(mx.array(1))
+
+
+def test_metadata_that_is_no_string_is_named(tmp_path):
+    for wrong in ({"k": 1}, {2: "v"}):
+        with pytest.raises(TypeError, match="metadata must have strings"):
+            mx.save_safetensors(str(tmp_path / "a.safetensors"), {"a": mx.array(1)}, wrong)
