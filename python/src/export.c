@@ -149,6 +149,16 @@ static PyObject *do_setstate(const struct function *f, PyObject **v) {
   mlx_array_free(old);
   Py_RETURN_NONE;
 }
+/* reversed(): of the array itself Python would not know that it is a sequence. */
+static PyObject *do_reversed(const struct function *f, PyObject **v) {
+  (void)f;
+  PyObject *minus = PyLong_FromLong(-1), *all = minus && PyObject_Size(v[0]) >= 0 ? PySlice_New(NULL, NULL, minus) : NULL;
+  PyObject *turned = all ? PyObject_GetItem(v[0], all) : NULL, *r = turned ? PyObject_GetIter(turned) : NULL;
+  Py_XDECREF(minus);
+  Py_XDECREF(all);
+  Py_XDECREF(turned);
+  return r;
+}
 /* copyreg.__newobj__(type): an empty cell, which __setstate__ fills. */
 static PyObject *do_pickle(const struct function *f, PyObject **v) {
   PyObject *copyreg = PyImport_ImportModule("copyreg"), *make = copyreg ? PyObject_GetAttrString(copyreg, "__newobj__") : NULL;
@@ -183,6 +193,11 @@ const struct function export_methods[] = {
      ">>> x\n"
      "array([7], dtype=uint8)",
      do_setstate, NULL, NULL},
+    {"__reversed__", "(self) -> ArrayIterator",
+     "An iterator over the first dimension from its end. TypeError for a 0-d array.\n\n"
+     ">>> [x.item() for x in reversed(mx.array([1, 2, 3]))]\n"
+     "[3, 2, 1]",
+     do_reversed, NULL, NULL},
     {"__reduce__", "(self) -> tuple[Any, ...]",
      "How pickle and copy make the array again.\n\n"
      ">>> import pickle\n"

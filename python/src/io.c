@@ -358,7 +358,9 @@ static PyObject *do_save_safetensors(const struct function *fn, PyObject **v) { 
   Py_XDECREF(arrays);
   at = 0;
   while (!bad && v[2] && v[2] != Py_None && PyDict_Next(v[2], &at, &key, &value)) {
-    const char *k = PyUnicode_AsUTF8(key), *x = k ? PyUnicode_AsUTF8(value) : NULL;
+    if (!PyUnicode_Check(key) || !PyUnicode_Check(value))
+      PyErr_Format(PyExc_TypeError, "[save_safetensors] metadata must have strings as keys and values, not %R: %R.", key, value);
+    const char *k = PyErr_Occurred() ? NULL : PyUnicode_AsUTF8(key), *x = k ? PyUnicode_AsUTF8(value) : NULL;
     bad = !x || mlx_map_string_to_string_insert(t, k, x);
   }
   if (!bad && path) SAVE_TO_PATH(status, mlx_save_safetensors(PyBytes_AS_STRING(path), m, t));
