@@ -15,6 +15,12 @@ def __getattr__(case):
     inputs, side = sweep_rows.data(n, set(re.findall(r"\w+", text)))
     scope = {"xp": mx, "put": sweep_rows.put, "n": n, "side": side}
     for name, value in inputs.items():
-        scope[name] = mx.array(value, dtype=mx.float64) if value.dtype == "float64" else mx.array(value)
-    run = eval("lambda: " + text, scope)
+        if name in ("file", "nx"):
+            scope[name] = value
+        else:
+            scope[name] = mx.array(value, dtype=mx.float64) if value.dtype == "float64" else mx.array(value)
+    if "g" in scope:
+        scope["g"] = scope["g"].astype(mx.bfloat16)
+    mx.eval([v for v in scope.values() if isinstance(v, mx.array)])
+    run = eval("lambda: (" + text + ")", scope)
     return lambda: (lambda: mx.eval(run()))

@@ -1,8 +1,8 @@
-"""The sweep's cases in NumPy (with SciPy's special functions): worker.py asks for them as attributes."""
+"""The sweep's cases in NumPy (with SciPy's special functions and LAPACK): worker.py asks for them as attributes."""
 import re
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 import sweep_rows
 
@@ -14,5 +14,6 @@ def __getattr__(case):
     if text is None:
         raise AttributeError(case)
     inputs, side = sweep_rows.data(n, set(re.findall(r"\w+", text)))
-    scope = {"np": np, "special": special, "put": sweep_rows.put, "n": n, "side": side, "rng": np.random.default_rng(1), **inputs}
-    return lambda: eval("lambda: " + text, scope)
+    scope = {"np": np, "special": special, "linalg": linalg, "put": sweep_rows.put,
+             "put_along": sweep_rows.put_along, "at": sweep_rows.at, "n": n, "side": side, "rng": np.random.default_rng(1), **inputs}
+    return lambda: eval("lambda: (" + text + ")", scope)
