@@ -72,8 +72,21 @@ static bool matrix_size(mx_build *b, const char *op, int64_t n, int64_t m) {
   mx_build_fail(b, MX_EVALUE, "[%s] N and M must be positive integers.", op);
   return false;
 }
+/* Zeros with v (a vector, or one value for all) on the k-th diagonal: laid out flat that is every (m + 1)-th element. */
+static mx_array *on_diagonal(mx_build *b, const char *op, int64_t n, int64_t m, int64_t k, mx_array *v, enum mx_dtype dtype) {
+  int64_t size, step = m + 1;
+  if (!b->status && mx_shape_size(op, (int64_t[]){n, m}, 2, dtype, &size)) b->status = mx_error_class();
+  if (b->status) return NULL;
+  mx_array *flat = mx_full(b, &size, 1, mx_scalar(b, 0, dtype), dtype);
+  if (k > -n && k < m) {
+    int64_t rows = k < 0 ? n + k : n, columns = k < 0 ? m : m - k, count = rows < columns ? rows : columns;
+    int64_t start = k < 0 ? -k * m : k, stop = start + (count - 1) * step + 1;
+    if (count > 0) flat = mx_slice_update(b, flat, mx_broadcast_to(b, v, &count, 1), &start, &stop, &step, MX_UPDATE_NONE);
+  }
+  return mx_reshape(b, flat, (int64_t[]){n, m}, 2);
+}
 mx_array *mx_eye(mx_build *b, int64_t n, int64_t m, int64_t k, enum mx_dtype dtype) {
-  return matrix_size(b, "eye", n, m) ? mx_astype(b, index_mask(b, &mx_prim_equal, n, m, k), dtype) : NULL;
+  return matrix_size(b, "eye", n, m) ? on_diagonal(b, "eye", n, m, k, mx_scalar(b, 1, dtype), dtype) : NULL;
 }
 mx_array *mx_tri(mx_build *b, int64_t n, int64_t m, int64_t k, enum mx_dtype dtype) {
   return matrix_size(b, "tri", n, m) ? mx_astype(b, index_mask(b, &mx_prim_less_equal, n, m, k), dtype) : NULL;
@@ -92,14 +105,9 @@ mx_array *mx_diag(mx_build *b, mx_array *a, int64_t k) {
   if (!a) return NULL;
   if (a->t.ndim == 2) return mx_diagonal(b, a, k, 0, 1);
   if (a->t.ndim != 1) return mx_build_fail(b, MX_EVALUE, "[diag] array must be 1-D or 2-D, got array with %d dimensions.", a->t.ndim);
-  int64_t none = 0, more = k < 0 ? -k : k;
-  if (more < 0 || more > 1ll << 40) return mx_build_fail(b, MX_EVALUE, "[diag] k = %lld is too far from the diagonal.", (long long)k);
-  int axis = 0;
-  mx_array *v = mx_pad(b, a, &axis, 1, &none, &more, mx_scalar(b, 0, a->t.dtype), MX_PAD_CONSTANT);
-  if (!v) return NULL;
-  int64_t n = v->t.shape[0];
-  v = mx_expand_dims(b, v, (int[]){k >= 0}, 1); /* element i of the vector stands in row i (k >= 0) or column i */
-  return mx_where(b, index_mask(b, &mx_prim_equal, n, n, k), v, mx_scalar(b, 0, a->t.dtype));
+  if (k < -(1ll << 40) || k > 1ll << 40) return mx_build_fail(b, MX_EVALUE, "[diag] k = %lld is too far from the diagonal.", (long long)k);
+  int64_t n = a->t.size + (k < 0 ? -k : k);
+  return on_diagonal(b, "diag", n, n, k, a, a->t.dtype);
 }
 
 /* diagonal: in = a matrix per position of the leading dimensions; ints = row and column where it begins, size. */
