@@ -217,7 +217,7 @@ static int read_axes(PyObject *tree, PyObject *axes, int *out, size_t *n, size_t
       if (!PyLong_Check(axes)) return refuse(PyExc_ValueError, "[vmap] Axes are integers or None, not %.200U.", axes), -1;
       if (to_int(axes, &a)) return -1;
       int ndim = (int)mlx_array_ndim(H(tree)) + (ranks == Py_True);
-      if (a < -ndim || a >= ndim) return PyErr_Format(PyExc_ValueError, "[vmap] Axis %d is invalid for an array with %d dimensions.", a, ndim), -1;
+      if (a < -ndim || a >= ndim) return PyErr_Format(PyExc_IndexError, "[vmap] Axis %d is out of bounds for an array with %d dimensions.", a, ndim), -1;
       if (a < 0) a += ndim;
     }
     out[(*n)++] = a;

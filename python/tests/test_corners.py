@@ -157,3 +157,11 @@ def test_metadata_that_is_no_string_is_named(tmp_path):
     for wrong in ({"k": 1}, {2: "v"}):
         with pytest.raises(TypeError, match="metadata must have strings"):
             mx.save_safetensors(str(tmp_path / "a.safetensors"), {"a": mx.array(1)}, wrong)
+
+
+def test_axes_of_vmap_out_of_bounds_are_index_errors():
+    for axis in (2, -3):
+        with pytest.raises(IndexError, match="out of bounds"):
+            mx.vmap(lambda x: x, in_axes=axis)(mx.zeros((2, 2)))
+    with pytest.raises(IndexError, match="out of bounds"):
+        mx.vmap(lambda x: x)(mx.array(1.0))
