@@ -3,12 +3,14 @@
 ./dev bench --sweep [filter ...] [--repeats N]      results land in build/bench/sweep.md
 """
 import statistics
+import time
 
 import peers
 import sweep_rows
 
 PEERS = {"ravel": ("sweep_mlx", 2), "mlx": ("sweep_mlx", 2), "numpy": ("sweep_numpy", 1)}
 PATIENCE = 0.2  # seconds: a call that takes longer is repeated three times only
+ENOUGH = 0.4  # seconds of a case's turns: after three of them no more begin past it, so that the whole ends within minutes
 
 
 def measure(case, running, repeats):
@@ -18,7 +20,10 @@ def measure(case, running, repeats):
         said = process.ask(f"setup {word}")
         if "missing" not in said:
             samples[name] = [said["steady"]]
+    begun = time.perf_counter()
     for turn in range(repeats):
+        if turn >= 3 and time.perf_counter() - begun > ENOUGH:
+            break
         for name in samples:
             if samples[name][0] < PATIENCE or turn < 3 and samples[name][0] < 2:
                 samples[name].append(running[name].ask("run").get("seconds", samples[name][0]))

@@ -50,7 +50,6 @@ ROWS = {
     **{f"{f} of columns": f"xp.{f}(r, axis=0)" for f in ("sum", "max", "mean", "argmax", "var")},
     **{f"{f} of {w}": (f"xp.{f}(r, axis={a})", f"np.{u}.accumulate(r, axis={a})") for f, u in SCANS.items() for w, a in (("rows", 1), ("columns", 0))},
     **{f: (f"xp.{f}(x)", f"np.{u}.accumulate(x)") for f, u in SCANS.items()},
-    **{f"at {f}": (f"x.at[k].{f}(y)", f"at(np.{u}, x, k, y)") for f, u in AT.items()},
     **{f: f"xp.{f}(n)" for f in WINDOWS},
     "any": "xp.any(b)",
     "all": "xp.all(b)",
@@ -194,6 +193,7 @@ ROWS = {
     "einsum": "xp.einsum('ij,ij->i', r, r)",
 }
 MIDDLE_ROWS = {
+    **{f"at {f}": (f"x.at[k].{f}(y)", f"at(np.{u}, x, k, y)") for f, u in AT.items()},
     **{f"{f} {t}": beside(f"xp.{f}({v}, {v})", f"np.{f}({v}, {v})", t) for f in ("add", "multiply", "maximum", "less") for t, v in DTYPES.items()},
     **{f"{f} {t}": beside(f"xp.{f}({v})", f"np.{f}({v})", t) for f in ("sum", "max", "argmax", "sort") for t, v in DTYPES.items()},
     **{f"cumsum {t}": beside(f"xp.cumsum({v})", f"np.cumsum({v}, dtype={v}.dtype)", t) for t, v in DTYPES.items()},
@@ -307,7 +307,7 @@ def data(n, words):
         return path
 
     batch, cube = (n // 16, 4, 4), (16, math.isqrt(n // 16), math.isqrt(n // 16))
-    image = (4, max(side // 2, 4), max(side // 2, 4), 16)
+    image = (4, max(side // 4, 4), max(side // 4, 4), 16)
     makers = {
         "x": lambda: floats(n), "nx": lambda: floats(n), "y": lambda: floats(n), "s": lambda: rng.standard_normal(n, np.float32),
         "i": lambda: whole(100, n, low=1), "j": lambda: whole(100, n, low=1), "b": lambda: rng.random(n) < 0.5,
