@@ -52,7 +52,9 @@ static PyObject *array_repr(PyObject *self) {
 PyObject *array_binary(PyObject *a, PyObject *b, int (*f)(mlx_array *, const mlx_array, const mlx_array, const mlx_stream), PyObject *stream) {
   mlx_array x, y, made_x = mlx_array_new(), made_y = mlx_array_new(), out = mlx_array_new();
   mlx_stream s;
-  int status = to_stream(stream, &s) || to_array_beside(a, b, &x, &made_x) || to_array_beside(b, a, &y, &made_y) ? -1 : 0;
+  if (to_stream(stream, &s)) return NULL;
+  if (Array_Check(a) && Array_Check(b)) return array_result(f(&out, H(a), H(b), s), out); /* no Python code runs meanwhile */
+  int status = to_array_beside(a, b, &x, &made_x) || to_array_beside(b, a, &y, &made_y) ? -1 : 0;
   PyObject *r = status ? NULL : array_result(f(&out, x, y, s), out);
   mlx_array_free(made_x);
   mlx_array_free(made_y);

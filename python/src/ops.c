@@ -8,7 +8,7 @@ PyObject *do_unary(const struct function *f, PyObject **v) {
   struct arg a;
   mlx_stream s;
   int status;
-  if (to_stream(v[1], &s) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[1], &s) || take_last(v[0], &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = RESULT(((unary_op)f->impl)(&out, a.h, s));
   drop_arg(&a);
@@ -24,7 +24,7 @@ PyObject *do_reduce(const struct function *f, PyObject **v) {
   mlx_stream s;
   int axes[MAX_NDIM], n, status;
   bool keep;
-  if (to_stream(v[3], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[3], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_last(v[0], &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = n < 0 ? RESULT(((reduce_op)f->impl)(&out, a.h, keep, s))
                       : RESULT(((reduce_axes_op)f->impl2)(&out, a.h, axes, (size_t)n, keep, s));
@@ -39,7 +39,7 @@ static PyObject *do_median(const struct function *f, PyObject **v) {
   mlx_stream s;
   int axes[MAX_NDIM], n, status;
   bool keep;
-  if (to_stream(v[3], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[3], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_last(v[0], &a)) return NULL;
   if (n < 0)
     for (n = 0; n < (int)mlx_array_ndim(a.h); n++) axes[n] = n;
   mlx_array out = mlx_array_new();
@@ -58,7 +58,7 @@ PyObject *do_var(const struct function *f, PyObject **v) {
   if (whole) dof = whole;
   int bad = dof ? to_int(dof, &ddof) : 0;
   Py_XDECREF(whole);
-  if (bad || to_stream(v[5], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_arg(v[0], NULL, &a)) return NULL;
+  if (bad || to_stream(v[5], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &keep, false) || take_last(v[0], &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = n < 0 ? RESULT(((var_op)f->impl)(&out, a.h, keep, ddof, s))
                       : RESULT(((var_axes_op)f->impl2)(&out, a.h, axes, (size_t)n, keep, ddof, s));
@@ -71,7 +71,7 @@ PyObject *do_argreduce(const struct function *f, PyObject **v) {
   mlx_stream s;
   int axis, status;
   bool keep, one = v[1] && v[1] != Py_None;
-  if (to_stream(v[3], &s) || (one && to_int(v[1], &axis)) || to_bool(v[2], &keep, false) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[3], &s) || (one && to_int(v[1], &axis)) || to_bool(v[2], &keep, false) || take_last(v[0], &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = one ? RESULT(((reduce_axis_op)f->impl2)(&out, a.h, axis, keep, s)) : RESULT(((reduce_op)f->impl)(&out, a.h, keep, s));
   drop_arg(&a);
@@ -83,7 +83,7 @@ PyObject *do_axis(const struct function *f, PyObject **v) { /* sort, argsort: th
   mlx_stream s;
   int axis = -1, status;
   bool flat = v[1] == Py_None;
-  if (to_stream(v[2], &s) || (v[1] && !flat && to_int(v[1], &axis)) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[2], &s) || (v[1] && !flat && to_int(v[1], &axis)) || take_last(v[0], &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = flat ? RESULT(((unary_op)f->impl)(&out, a.h, s)) : RESULT(((axis_op)f->impl2)(&out, a.h, axis, s));
   drop_arg(&a);
@@ -97,7 +97,7 @@ static PyObject *do_kth(const struct function *f, PyObject **v) { /* a, kth, axi
   mlx_stream s;
   int k, axis = -1, status;
   bool flat = v[2] == Py_None;
-  if (to_stream(v[3], &s) || to_int(v[1], &k) || (v[2] && !flat && to_int(v[2], &axis)) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[3], &s) || to_int(v[1], &k) || (v[2] && !flat && to_int(v[2], &axis)) || take_last(v[0], &a)) return NULL;
   mlx_array out = mlx_array_new();
   PyObject *r = flat ? RESULT(((kth_op)f->impl)(&out, a.h, k, s)) : RESULT(((kth_axis_op)f->impl2)(&out, a.h, k, axis, s));
   drop_arg(&a);
@@ -179,7 +179,7 @@ static PyObject *do_nan_to_num(const struct function *f, PyObject **v) {
   int status;
   double nan, hi, lo;
   mlx_array out = mlx_array_new();
-  if (to_stream(v[4], &s) || to_double(v[1], &nan, 0) || to_double(v[2], &hi, 0) || to_double(v[3], &lo, 0) || take_arg(v[0], NULL, &a))
+  if (to_stream(v[4], &s) || to_double(v[1], &nan, 0) || to_double(v[2], &hi, 0) || to_double(v[3], &lo, 0) || take_last(v[0], &a))
     return NULL;
   mlx_optional_float phi = {(float)hi, v[2] && v[2] != Py_None}, plo = {(float)lo, v[3] && v[3] != Py_None};
   PyObject *r = RESULT(mlx_nan_to_num(&out, a.h, (float)nan, phi, plo, s));
@@ -193,7 +193,7 @@ PyObject *do_round(const struct function *f, PyObject **v) {
   mlx_stream s;
   int status, decimals = 0;
   mlx_array out = mlx_array_new();
-  if (to_stream(v[2], &s) || (v[1] && to_int(v[1], &decimals)) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[2], &s) || (v[1] && to_int(v[1], &decimals)) || take_last(v[0], &a)) return NULL;
   PyObject *r = RESULT(mlx_round(&out, a.h, decimals, s));
   drop_arg(&a);
   return r;
@@ -241,7 +241,7 @@ static PyObject *do_softmax(const struct function *f, PyObject **v) { /* a, axis
   int axes[MAX_NDIM], n, status;
   bool precise;
   mlx_array out = mlx_array_new();
-  if (to_stream(v[3], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &precise, false) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[3], &s) || to_ints(v[1], axes, &n) || to_bool(v[2], &precise, false) || take_last(v[0], &a)) return NULL;
   PyObject *r = n < 0 ? RESULT(mlx_softmax(&out, a.h, precise, s)) : RESULT(mlx_softmax_axes(&out, a.h, axes, (size_t)n, precise, s));
   drop_arg(&a);
   return r;
@@ -253,7 +253,7 @@ PyObject *do_astype(const struct function *f, PyObject **v) { /* a, dtype, strea
   mlx_dtype d;
   int status;
   mlx_array out = mlx_array_new();
-  if (to_stream(v[2], &s) || to_dtype(v[1], &d, NULL) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[2], &s) || to_dtype(v[1], &d, NULL) || take_last(v[0], &a)) return NULL;
   PyObject *r = RESULT(((int (*)(mlx_array *, const mlx_array, mlx_dtype, const mlx_stream))f->impl)(&out, a.h, d, s));
   drop_arg(&a);
   return r;
@@ -292,7 +292,7 @@ static PyObject *do_trunc(const struct function *f, PyObject **v) { /* towards z
   mlx_stream s;
   int status;
   mlx_array up = mlx_array_new(), neg = mlx_array_new(), zero = mlx_array_new(), out = mlx_array_new();
-  if (to_stream(v[1], &s) || take_arg(v[0], NULL, &a)) return NULL;
+  if (to_stream(v[1], &s) || take_last(v[0], &a)) return NULL;
   status = mlx_ceil(&up, a.h, s) || mlx_floor(&out, a.h, s) || mlx_zeros_like(&zero, a.h, s) || mlx_less(&neg, a.h, zero, s);
   PyObject *r = status ? raise_error() : RESULT(mlx_where(&out, neg, up, out, s));
   drop_arg(&a);

@@ -28,6 +28,13 @@ static inline int take_arg(PyObject *o, PyObject *other, struct arg *a) {
   a->made = mlx_array_new();
   return other ? to_array_beside(o, other, &a->h, &a->made) : to_array(o, &a->h, &a->made);
 }
+/* The same where nothing is converted after it and the call evaluates nothing: no Python code runs that could rebind an array. */
+static inline int take_last(PyObject *o, struct arg *a) {
+  a->made = mlx_array_new();
+  if (!Array_Check(o)) return to_array(o, &a->h, &a->made);
+  a->h = H(o);
+  return 0;
+}
 /* The row of a method, where that differs from the function of its name. */
 static inline bool is_method(const struct function *f) { return !strncmp(f->signature, "(self", 5); }
 static inline void drop_arg(struct arg *a) { mlx_array_free(a->made); }

@@ -18,7 +18,13 @@ static PyObject *evaluate(PyObject *trees, int (*eval)(const mlx_vector_array)) 
   CHECK(status);
   Py_RETURN_NONE;
 }
-static PyObject *do_eval(const struct function *f, PyObject **v) { return (void)f, evaluate(v[0], mlx_eval); }
+static PyObject *do_eval(const struct function *f, PyObject **v) {
+  (void)f;
+  PyObject *first = PyTuple_GET_SIZE(v[0]) == 1 ? PyTuple_GET_ITEM(v[0], 0) : NULL;
+  if (!first || !Array_Check(first)) return evaluate(v[0], mlx_eval);
+  if (wait_for(H(first))) return NULL; /* no list for a single array */
+  Py_RETURN_NONE;
+}
 static PyObject *do_async_eval(const struct function *f, PyObject **v) { return (void)f, evaluate(v[0], mlx_async_eval); }
 
 /* A call of a Python function with some arrays of its arguments replaced. */

@@ -186,6 +186,7 @@ static struct {
   bool ready;
   struct block *newest[CLASSES], *oldest[CLASSES];
   int unchecked;         /* small frees since the last look at the clock */
+  int64_t second;        /* what it said */
   int64_t oldest_second; /* no cached block was freed before this */
   _Atomic size_t active, peak, cached, limit, cache_limit, wired_limit;
 } cache = {.lock = MX_MUTEX_INIT};
@@ -244,7 +245,7 @@ static void make_ready(void) {
   cache.ready = true;
   put(&cache.limit, default_limit());
   put(&cache.cache_limit, get(&cache.limit) / 2);
-  cache.oldest_second = now_seconds();
+  cache.oldest_second = cache.second = now_seconds();
   pthread_atfork(before_fork, after_fork, after_fork);
 }
 
@@ -416,17 +417,14 @@ static void buffer_drop(struct block *b) {
     gone = b;
   } else {
     bool look = capacity >= MAP_FROM || ++cache.unchecked >= AGE_CHECK_EVERY;
-    int64_t now = 0;
     if (look) {
       cache.unchecked = 0;
-      now = now_seconds();
-    } else if (cache.newest[class_of(capacity)]) {
-      now = cache.newest[class_of(capacity)]->freed_at; /* near enough for a small one */
+      cache.second = now_seconds();
     }
-    b->freed_at = now ? now : now_seconds();
+    b->freed_at = cache.second; /* for a small one the last reading is near enough */
     cache_link(b);
-    if (get(&cache.cached) > get(&cache.cache_limit) || (look && cache.oldest_second < now - AGE_MOST)) {
-      gone = cache_shrink(get(&cache.cache_limit), look ? now - AGE_MOST : 0);
+    if (get(&cache.cached) > get(&cache.cache_limit) || (look && cache.oldest_second < cache.second - AGE_MOST)) {
+      gone = cache_shrink(get(&cache.cache_limit), look ? cache.second - AGE_MOST : 0);
     }
   }
   mx_unlock(&cache.lock);

@@ -1,10 +1,5 @@
-/* dtype.c: size, name and promotion of each dtype; the tables stand in the order of enum mx_dtype. */
+/* dtype.c: name and promotion of each dtype; the table stands in the order of enum mx_dtype. */
 #include "core/dtype.h"
-
-size_t mx_dtype_size(enum mx_dtype d) {
-  static const uint8_t size[MX_DTYPE_COUNT] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8, 2, 8};
-  return size[d];
-}
 
 const char *mx_dtype_name(enum mx_dtype d) {
   static const char *const name[MX_DTYPE_COUNT] = {"bool",  "uint8", "uint16",  "uint32",  "uint64",  "int8",     "int16",

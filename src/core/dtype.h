@@ -24,7 +24,10 @@ enum mx_dtype {
   MX_DTYPE_COUNT
 };
 
-size_t mx_dtype_size(enum mx_dtype d);
+static inline size_t mx_dtype_size(enum mx_dtype d) {
+  static const uint8_t size[MX_DTYPE_COUNT] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 4, 8, 2, 8};
+  return size[d];
+}
 const char *mx_dtype_name(enum mx_dtype d); /* "float32" */
 /* The dtype of an operation on a and b: MLX's table (int32 + float16 = float16, uint32 + int32 = int64,
  * uint64 + any signed = float32, float16 + bfloat16 = float32, …). */

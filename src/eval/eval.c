@@ -26,7 +26,7 @@ static _Thread_local bool input_lost;
 
 /* One evaluation under way. On the stack of a caller that waits, else on the heap. */
 struct eval {
-  _Atomic int32_t refs; /* the caller and the streams' jobs; 0: free (heap only) */
+  _Atomic int32_t refs; /* on the heap: the caller and the streams' jobs */
   bool heap;
   uint32_t epoch;
   struct mx_walk order; /* the claimed nodes, inputs first; each with a reference until it is published */
@@ -145,34 +145,44 @@ static int64_t edges(const struct mx_step *s, const mx_array *a) {
   return count;
 }
 
+/* Does anybody but this step hold it, an input or a member? Counting edges looks at all inputs, and a call of a million must not look
+ * a million times: of many inputs only those count as the step's that one edge alone holds. */
+static bool is_held_elsewhere(const struct mx_step *s, const mx_array *a) {
+  enum { FEW_INPUTS = 256 };
+  int32_t refs = atomic_load_explicit(&a->refs, memory_order_acquire);
+  return refs != 1 && (s->nin > FEW_INPUTS || refs != edges(s, a));
+}
+
 static bool is_output(const struct mx_step *s, const mx_node *n) {
   for (int k = 0; k < s->nout; k++)
     if (s->out[k]->node == n) return true;
   return false;
 }
 
+/* May such a step write its output over an input at all? */
+static bool writes_over(const struct mx_step *s, bool compiled) {
+  if (s->kind == MX_STEP_PROGRAM) return !s->program->reduce;
+  return s->kind == MX_STEP_KERNEL && (compiled || mx_step_root(s)->prim->inplace);
+}
+
 /* Worth stealing for: a big enough input that nobody but this step holds and that an output could be written over. */
-static bool is_candidate(const struct mx_step *s, const mx_array *a) {
-  enum { FEW_INPUTS = 256 };
+static bool is_candidate(const struct mx_step *s, const mx_array *a, bool compiled) {
   const struct mx_tensor *t = &a->t;
   if (!t->buf || t->buf->external || t->buf->read_only) return false;
   if (atomic_load_explicit(&t->buf->refs, memory_order_acquire) != 1) return false;
-  bool compiled = s->kind == MX_STEP_KERNEL && mx_step_root(s)->prim->id == MX_PRIM_compiled;
-  if (s->kind == MX_STEP_VIEW || (s->kind == MX_STEP_PROGRAM && s->program->reduce)) return false;
-  if (s->kind == MX_STEP_KERNEL && !compiled && !mx_step_root(s)->prim->inplace) return false;
+  bool few = s->nnodes == 1 && s->nin <= 3; /* soon counted; else counting comes last */
+  if (few && is_held_elsewhere(s, a)) return false;
   if (!compiled && (t->size <= 1 || mx_dtype_size(t->dtype) != mx_dtype_size(s->out[0]->t.dtype) || !mx_same_shape(t, &s->out[0]->t) ||
                     !mx_tensor_is_contiguous(t)))
     return false;
-  /* Last, because counting edges looks at all inputs: a call of a million must not look a million times, so of many inputs
-   * only those are taken that one edge alone holds. */
-  int32_t refs = atomic_load_explicit(&a->refs, memory_order_acquire);
-  return refs == 1 || (s->nin <= FEW_INPUTS && refs == edges(s, a));
+  return few || !is_held_elsewhere(s, a);
 }
 
 /* Decides which inputs' buffers may be written over. When any may, the members are stolen (hidden from walkers) and stay so. */
 static bool steal_inputs(struct mx_step *s, bool *may_take) {
-  bool any = false;
-  for (int k = 0; k < s->nin; k++) any |= may_take[k] = is_candidate(s, s->in[k]);
+  bool any = false, compiled = s->kind == MX_STEP_KERNEL && mx_step_root(s)->prim->id == MX_PRIM_compiled;
+  bool may = writes_over(s, compiled);
+  for (int k = 0; k < s->nin; k++) any |= may_take[k] = may && is_candidate(s, s->in[k], compiled);
   if (!any) return false;
   for (int m = 0; m < s->nnodes; m++)
     if (mx_trace_wants(s->nodes[m])) any = false;
@@ -182,11 +192,11 @@ static bool steal_inputs(struct mx_step *s, bool *may_take) {
   /* Now no walker can come by new references: those that came before show in the counts. */
   for (int m = 0; any && m < s->nnodes; m++) {
     mx_array *a = &s->nodes[m]->out[0];
-    if (!is_output(s, s->nodes[m]) && atomic_load(&a->refs) != edges(s, a)) any = false;
+    if (!is_output(s, s->nodes[m]) && is_held_elsewhere(s, a)) any = false;
   }
   bool left = false;
   for (int k = 0; any && k < s->nin; k++)
-    left |= may_take[k] = may_take[k] && is_candidate(s, s->in[k]);
+    left |= may_take[k] = may_take[k] && is_candidate(s, s->in[k], compiled);
   any = any && left;
   for (int m = 0; !any && m < stolen; m++) mx_node_unsteal(s->nodes[m]);
   for (int k = 0; !any && k < s->nin; k++) may_take[k] = false;
@@ -268,8 +278,9 @@ static int step_run(struct eval *e, struct mx_step *s) {
   for (int k = 0; k < s->nout; k++) out[k] = &s->out[k]->t;
   bool stolen = steal_inputs(s, may_take);
   mx_node *root = mx_step_root(s);
-  struct mx_call call = mx_node_call(root, root->in, s->kind == MX_STEP_PROGRAM ? few_out : outs);
-  status = mx_run_step(s, &call, in, out, may_take);
+  struct mx_call call, *given = NULL; /* a program says itself what to do */
+  if (s->kind != MX_STEP_PROGRAM) call = mx_node_call(root, root->in, outs), given = &call;
+  status = mx_run_step(s, given, in, out, may_take);
   mx_free(more);
   if (status) note_error(e);
   if (!status) {
@@ -288,7 +299,7 @@ static int step_run(struct eval *e, struct mx_step *s) {
 }
 
 static void eval_drop(struct eval *e) {
-  if (atomic_fetch_sub(&e->refs, 1) != 1) return;
+  if (e->heap && atomic_fetch_sub(&e->refs, 1) != 1) return;
   mx_walk_free(&e->order);
   mx_arena_free(&e->arena);
   mx_free(e->jobs);

@@ -4,7 +4,7 @@
 
 #include "program/fuse.h"
 
-/* in and out stand for s->in and s->out. may_take[k]: this step is the last user of in[k] and its buffer has no other
+/* call: of the root; not read where s is a program. in and out stand for s->in and s->out. may_take[k]: this step is the last user of in[k] and its buffer has no other
  * holder, so an output may be written over it. Fills strides, data and buf of each out (whose shape and dtype are set). */
 int mx_run_step(const struct mx_step *s, const struct mx_call *call, struct mx_tensor *const *in, struct mx_tensor *const *out,
                 const bool *may_take);

@@ -75,6 +75,15 @@ const char *mx_shape_text(char text[MX_SHAPE_TEXT], const int64_t *shape, int nd
 
 /* Nodes */
 
+/* The number of elements, where there is nothing to complain of: no empty, negative or huge dimension. */
+static bool fits(const struct mx_spec *s, int64_t *size) {
+  int64_t n = 1;
+  for (int i = 0; i < s->ndim; i++)
+    if (s->shape[i] <= 0 || __builtin_mul_overflow(n, s->shape[i], &n)) return false;
+  *size = n;
+  return n >> 59 == 0;
+}
+
 mx_node *mx_node_new(const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params,
                      const struct mx_spec *specs, int nout, size_t extra, void **extra_at) {
   static const struct mx_params none;
@@ -85,7 +94,8 @@ mx_node *mx_node_new(const struct mx_prim *prim, mx_array *const *in, int nin, c
   int status = MX_OK;
   for (int i = 0; i < nout && !status; i++) {
     dims += (size_t)specs[i].ndim;
-    status = mx_shape_size(prim ? mx_prim_op(prim) : "array", specs[i].shape, specs[i].ndim, specs[i].dtype, &size[i]);
+    if (!fits(&specs[i], &size[i]))
+      status = mx_shape_size(prim ? mx_prim_op(prim) : "array", specs[i].shape, specs[i].ndim, specs[i].dtype, &size[i]);
   }
   size_t head = MX_ALIGN_UP((size_t)params->head_size, 8);
   size_t bytes = sizeof(mx_node) + (size_t)nout * sizeof(mx_array) + (size_t)nin * sizeof(mx_array *) +
@@ -166,12 +176,11 @@ void mx_node_unref(mx_node *n) {
 }
 
 void mx_unref(mx_array *a) {
-  if (!a) return;
+  if (!a || atomic_fetch_sub(&a->refs, 1) != 1) return;
   mx_node *n = a->node;
-  bool last = atomic_fetch_sub(&a->refs, 1) == 1;
   /* A sibling may keep the node for long: an output nobody holds gives its buffer back at once, or mx_node_drop_stolen does:
    * one writes refs and reads detached, the other writes detached and reads refs, so one of them sees the other. */
-  if (last && n->nout > 1 && atomic_load(&n->detached)) output_release_unheld(a);
+  if (n->nout > 1 && atomic_load(&n->detached)) output_release_unheld(a);
   mx_node_unref(n);
 }
 

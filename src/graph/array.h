@@ -26,7 +26,7 @@ struct mx_tensor {
 struct mx_array {
   struct mx_tensor t; /* shape and dtype from the start; strides, data and buf once the node is done */
   mx_node *node;
-  _Atomic int32_t refs; /* holders of this output; the node lives while any of its outputs or walkers hold it */
+  _Atomic int32_t refs; /* holders of this output: together they hold its node once */
 };
 
 /* A parameter that is more than plain data: a closure, a file, a string. */
@@ -88,7 +88,7 @@ struct mx_node {
   const struct mx_prim *prim; /* NULL: a leaf */
   struct mx_stream *stream;
   struct mx_trace *trace; /* the innermost trace among its inputs, or NULL; a reference */
-  _Atomic int32_t refs;   /* live outputs counted by reference, and walkers */
+  _Atomic int32_t refs;   /* outputs that somebody holds, and walkers */
   _Atomic uint8_t state;
   uint8_t flags;
   _Atomic bool detached; /* inputs were let go */
@@ -104,10 +104,8 @@ struct mx_node {
 };
 
 static inline mx_array *mx_ref(mx_array *a) {
-  if (a) {
-    atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed);
+  if (a && atomic_fetch_add_explicit(&a->refs, 1, memory_order_relaxed) == 0) /* held by nobody so far: the caller holds the node */
     atomic_fetch_add_explicit(&a->node->refs, 1, memory_order_relaxed);
-  }
   return a;
 }
 void mx_unref(mx_array *a); /* NULL is fine; iterative: a graph of any depth dies in bounded stack */

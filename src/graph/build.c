@@ -52,7 +52,11 @@ mx_array *mx_build_own(mx_build *b, mx_array *a) {
 int mx_build_end_many(mx_build *b, mx_array *const *results, int n, mx_array **out) {
   for (int i = 0; i < n && !b->status; i++)
     if (!results[i]) b->status = mx_fail(MX_EVALUE, "An array is missing.");
-  for (int i = 0; i < n && !b->status; i++) out[i] = mx_ref(results[i]);
+  for (int i = 0; i < n && !b->status; i++) {
+    bool newest = b->n > 0 && b->owned[b->n - 1] == results[i]; /* the build's reference becomes the caller's */
+    b->n -= newest;
+    out[i] = newest ? results[i] : mx_ref(results[i]);
+  }
   for (int32_t i = 0; i < b->n; i++) mx_unref(b->owned[i]);
   if (b->owned != b->first) mx_free(b->owned);
   b->n = 0;
@@ -107,9 +111,9 @@ int mx_apply_many(mx_build *b, const struct mx_prim *prim, mx_array *const *in, 
     if (t && (!n->trace || t->id > n->trace->id)) n->trace = t;
   }
   n->trace = mx_trace_ref(mx_trace_alive(n->trace));
-  mx_node_ref(n); /* held while outputs are handed over: the build may refuse one */
+  if (nout > 1) mx_node_ref(n); /* held while outputs are handed over: the build may refuse one */
   for (int i = 0; i < nout; i++) out[i] = mx_build_own(b, mx_ref(&n->out[i]));
-  mx_node_unref(n);
+  if (nout > 1) mx_node_unref(n);
   for (int i = 0; i < nout && b->status; i++) out[i] = NULL;
   return b->status;
 }
@@ -146,6 +150,7 @@ int mx_infer_broadcast(const struct mx_call *c, struct mx_spec *out) {
   for (int i = 0; i < first->ndim; i++) out->shape[i] = first->shape[i];
   for (int k = 1; k < c->nin; k++) {
     const struct mx_tensor *t = &c->in[k]->t;
+    if (t->ndim == out->ndim && !memcmp(t->shape, out->shape, (size_t)t->ndim * sizeof *t->shape)) continue;
     int64_t have[MX_MAX_NDIM];
     int nhave = out->ndim, n;
     memcpy(have, out->shape, (size_t)nhave * sizeof *have);

@@ -69,16 +69,18 @@ static int find_input(const struct group *g, const mx_array *a) {
 
 /* Would the inputs of the group, with n a member, still fit? Adds them when they do. */
 static bool take_inputs(struct group *g, const mx_node *n) {
-  int own = find_input(g, &n->out[0]), added = 0;
-  const mx_array *fresh[3];
+  int own = find_input(g, &n->out[0]), before = g->ninputs;
+  const mx_array *last = own >= 0 ? g->inputs[before - 1] : NULL;
+  if (own >= 0) g->inputs[own] = last, g->ninputs--;
   for (int k = 0; k < n->nin; k++) {
-    bool seen = find_input(g, n->in[k]) >= 0;
-    for (int j = 0; j < added; j++) seen |= fresh[j] == n->in[k];
-    if (!seen) fresh[added++] = n->in[k];
+    if (find_input(g, n->in[k]) >= 0) continue;
+    if (g->ninputs == MX_PROGRAM_INPUTS) { /* as it was */
+      if (own >= 0) g->inputs[before - 1] = last, g->inputs[own] = &n->out[0];
+      g->ninputs = before;
+      return false;
+    }
+    g->inputs[g->ninputs++] = n->in[k];
   }
-  if (g->ninputs - (own >= 0) + added > MX_PROGRAM_INPUTS) return false;
-  if (own >= 0) g->inputs[own] = g->inputs[--g->ninputs];
-  for (int k = 0; k < added; k++) g->inputs[g->ninputs++] = fresh[k];
   return true;
 }
 
@@ -107,7 +109,7 @@ static int stored_count(const struct fuser *s, const struct group *g) {
 static int group_all(struct fuser *s) {
   const struct mx_fuse *f = s->f;
   for (int64_t i = 0; i < f->n; i++) s->items[i] = (struct item){.group = -1, .joint = -1};
-  for (int64_t i = 0; i < f->n; i++)
+  for (int64_t i = 1; i < f->n; i++) /* the first has no inputs among them */
     for (int k = 0; k < f->nodes[i]->nin; k++) {
       mx_node *p = f->nodes[i]->in[k]->node;
       if (f->listed(f->ctx, p)) s->items[p->mark].uses++;
@@ -129,7 +131,7 @@ static int group_all(struct fuser *s) {
         g->ninstr = is_elementwise(n);
       }
     }
-    for (int k = 0; k < n->nin; k++) {
+    for (int k = 0; k < n->nin && i > 0; k++) {
       mx_node *p = n->in[k]->node;
       if (!f->listed(f->ctx, p)) continue;
       int32_t *joint = &s->items[p->mark].joint;
@@ -140,26 +142,25 @@ static int group_all(struct fuser *s) {
 }
 
 static int value_of(struct fuser *s, const struct group *g, int32_t gi, const mx_array *a) {
-  if (s->f->listed(s->f->ctx, a->node) && s->items[a->node->mark].group == gi) return s->items[a->node->mark].value;
+  if (g->count > 1 && s->f->listed(s->f->ctx, a->node) && s->items[a->node->mark].group == gi) return s->items[a->node->mark].value;
   return find_input(g, a);
 }
 
 static void emit_program(struct fuser *s, int32_t gi, struct mx_step *step) {
   struct group *g = &s->groups[gi];
   struct mx_program *p = step->program;
-  memset(p, 0, sizeof *p);
   p->nin = (uint8_t)g->ninputs;
+  p->ninstr = p->reduce = p->reduce_dtype = 0;
   for (int k = 0; k < g->ninputs; k++) p->in_dtype[k] = (uint8_t)g->inputs[k]->t.dtype;
   for (int32_t m = 0; m < step->nnodes; m++) {
     mx_node *n = step->nodes[m];
     struct item *it = &s->items[n->mark];
-    int first = value_of(s, g, gi, n->in[0]);
     if (is_alias(n)) {
-      it->value = first;
+      it->value = value_of(s, g, gi, n->in[0]);
     } else if (is_reduction(n)) {
       p->reduce = (uint8_t)(1 + n->prim->id);
       p->reduce_dtype = (uint8_t)n->out[0].t.dtype;
-      p->out[0] = (uint8_t)first;
+      p->out[0] = (uint8_t)value_of(s, g, gi, n->in[0]);
       for (int k = 0; k < n->p.nints; k++) step->reduce_axes |= 1u << n->p.ints[k];
     } else {
       struct mx_instr *in = &p->code[p->ninstr];

@@ -180,11 +180,41 @@ static int run_copy(const struct mx_program_run *r) {
   return to.data == from.data ? MX_OK : cpu_copy(&from, &to);
 }
 
+static bool is_one_number(const struct mx_tensor *t) {
+  for (int d = 0; d < t->ndim; d++)
+    if (t->strides[d] != 0 && t->shape[d] != 1) return false;
+  return true;
+}
+
+/* A single operation on few elements, where each operand lies as the output does or is one number: its kernel, on the arrays
+ * themselves. False, nothing done, where that is not so. */
+static bool run_single(const struct mx_program_run *r) {
+  const struct mx_program *p = r->program;
+  const struct mx_instr *in = &p->code[0];
+  int64_t n = 1;
+  for (int d = 0; d < r->ndim; d++) n *= r->shape[d];
+  if (p->ninstr != 1 || p->nout != 1 || p->out[0] != p->nin || n > PARALLEL_ELEMENTS) return false;
+  cpu_tile_fn fn = vm_kernel(in);
+  _Alignas(64) char numbers[3][VM_MAX_TILE * 8];
+  const void *at[3] = {NULL, NULL, NULL};
+  for (int k = 0; k < in->nsrc; k++) {
+    const struct mx_tensor *t = r->in[in->src[k]];
+    at[k] = t->data;
+    if (t->size == n && mx_tensor_is_contiguous(t)) continue;
+    if (!is_one_number(t) || n > VM_MAX_TILE) return false;
+    cpu_splat(mx_dtype_size(t->dtype), n, numbers[k], t->data);
+    at[k] = numbers[k];
+  }
+  if (fn) fn(n, r->out[0]->data, at[0], at[1], at[2]);
+  return fn != NULL;
+}
+
 int cpu_program_run(const struct mx_program_run *r) {
   const struct mx_program *p = r->program;
   if (p->reduce) return vm_reduce(r);
   for (int d = 0; d < r->ndim; d++) /* at once: beside a dimension of 0 products of the others may overflow */
     if (r->shape[d] == 0) return MX_OK;
+  if (run_single(r)) return MX_OK;
   if (p->ninstr == 0 && p->nin == 1 && p->nout == 1) return run_copy(r);
   struct vm_space space;
   struct vm vm;

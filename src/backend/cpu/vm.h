@@ -73,6 +73,11 @@ int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_sp
 void vm_collapse(struct vm_space *s, int nin);
 void vm_strides(const struct mx_program_run *r, struct vm_space *s); /* inputs laid over r->shape */
 int64_t vm_count(const struct vm_space *s);
+/* The kernel of an instruction; NULL where the operation is not defined for the dtype. */
+static inline cpu_tile_fn vm_kernel(const struct mx_instr *in) {
+  const struct cpu_tile_table *t = cpu_tile_table();
+  return in->prim == MX_PRIM_astype ? t->cast[in->key][in->dtype] : t->op[in->prim][in->key];
+}
 /* Once per worker, before its tiles. regs: VM_REGS_BYTES, 64-aligned. */
 void vm_worker_begin(struct vm_worker *w, const struct vm *vm, char *regs);
 

@@ -167,11 +167,10 @@ static int plan_chain(struct vm *vm, const struct outlook *l, const struct regis
 static int plan_code(struct vm *vm, const struct outlook *l, struct registers *g, int i) {
   const struct mx_program *p = vm->p;
   const struct mx_instr *in = &p->code[i];
-  const struct cpu_tile_table *table = cpu_tile_table();
   struct vm_code *c = &vm->code[i];
   int chain = plan_chain(vm, l, g, i), end = chain ? i + chain - 1 : i, v = p->nin + end;
   c->length = (uint8_t)(end - i + 1);
-  c->fn = chain ? NULL : in->prim == MX_PRIM_astype ? table->cast[in->key][in->dtype] : table->op[in->prim][in->key];
+  c->fn = chain ? NULL : vm_kernel(in);
   if (!chain && !c->fn) return -1;
   size_t size = mx_dtype_size((enum mx_dtype)in->dtype);
   for (int k = i; k <= end; k++) {
