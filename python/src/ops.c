@@ -286,22 +286,6 @@ static PyObject *do_not_xor(const struct function *f, PyObject **v) { /* logical
   return r;
 }
 
-static PyObject *do_trunc(const struct function *f, PyObject **v) { /* towards zero: the floor of the magnitude, with the sign */
-  (void)f;
-  struct arg a;
-  mlx_stream s;
-  int status;
-  mlx_array up = mlx_array_new(), neg = mlx_array_new(), zero = mlx_array_new(), out = mlx_array_new();
-  if (to_stream(v[1], &s) || take_last(v[0], &a)) return NULL;
-  status = mlx_ceil(&up, a.h, s) || mlx_floor(&out, a.h, s) || mlx_zeros_like(&zero, a.h, s) || mlx_less(&neg, a.h, zero, s);
-  PyObject *r = status ? raise_error() : RESULT(mlx_where(&out, neg, up, out, s));
-  drop_arg(&a);
-  mlx_array_free(up);
-  mlx_array_free(neg);
-  mlx_array_free(zero);
-  return r;
-}
-
 static PyObject *do_minmax(const struct function *f, PyObject **v) {
   struct function lo = *f, hi = *f;
   lo.impl = F(mlx_min), lo.impl2 = F(mlx_min_axes), hi.impl = F(mlx_max), hi.impl2 = F(mlx_max_axes);

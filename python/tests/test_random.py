@@ -22,6 +22,17 @@ def close(a, want, ulps=4.0):
 # What MLX draws
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("low,high", [(0, 1), (-1, 1), (0.1, 0.7), (3, -5), (-7.3, 2), (1, 1), (1e-3, 6e4)])
+def test_bounds_that_are_numbers_and_bounds_that_are_arrays_scale_alike(low, high, dtype):
+    d = getattr(mx, np.dtype(dtype).name)
+    u = np.array(random.uniform(shape=(500,), dtype=d, key=K))
+    lo, hi = dtype(np.float32(low)), dtype(np.float32(high))
+    want = (hi - lo) * u + lo
+    assert np.array_equal(np.array(random.uniform(low, high, (500,), d, K)), want)
+    assert np.array_equal(np.array(random.uniform(mx.array([low], mx.float32), mx.array([high], mx.float32), (500,), d, K)), want)
+
+
 def test_keys_split_as_mlx_splits_them():
     assert random.key(2**63 + 5).tolist() == [2**31, 5]
     assert random.split(random.key(1), 3).tolist() == [[3568232559, 713140391], [3620866055, 2761185182], [2442350529, 2639019713]]

@@ -60,6 +60,8 @@
  *   slogdet               -                         -        out: sign, log |det|       a (…,n,n)
  *   arange                mx_arange_params          size                                -
  *   random_bits           mx_bits_params            shape of what one key draws         keys (…, 2) uint32; out: … + shape
+ *   split_key             -                         -        out: two keys, the rows of   keys (…, 2) uint32
+ *                                                     random_bits of shape (2, 2)
  *   load                  mx_load_params            shape of what is stored             -; object: mx_reader (graph/load.h)
  *
  * Index arrays are int32, uint32 or int64, all of a call alike. A negative index counts from the end; out of bounds is

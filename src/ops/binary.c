@@ -1,7 +1,6 @@
 /* binary.c: elementwise operations of two arrays.
  * Invariant: both inputs of a node have one dtype, the promoted one; shapes broadcast in the node itself. Arithmetic on bool
  * becomes logic in the builders: kernels see no bool but in comparisons and bitwise operations. */
-#include "core/half.h"
 #include "ops/public.h"
 #include "ops/rules.h"
 
@@ -155,14 +154,7 @@ FLOATING(arctan2) FLOATING(logaddexp)
 static mx_array *exact_reciprocal(mx_build *b, const mx_array *y) {
   int exponent;
   double value;
-  if (y->node->prim || y->node->flags || !mx_is_done(y) || y->t.ndim) return NULL;
-  switch (y->t.dtype) {
-  case MX_FLOAT16: value = mx_f16_to_float(*(const uint16_t *)y->t.data); break;
-  case MX_BFLOAT16: value = mx_bf16_to_float(*(const uint16_t *)y->t.data); break;
-  case MX_FLOAT32: value = *(const float *)y->t.data; break;
-  case MX_FLOAT64: value = *(const double *)y->t.data; break;
-  default: return NULL;
-  }
+  if (!mx_is_number(y, &value)) return NULL;
   return fabs(frexp(value, &exponent)) == 0.5 && abs(exponent) <= 12 ? mx_scalar(b, 1 / value, y->t.dtype) : NULL;
 }
 /* Multiplying by an exact reciprocal gives the bits of the division, which takes several times as long. */

@@ -13,18 +13,23 @@
 #include <string.h>
 #include <time.h>
 
+static int check_keys(const struct mx_tensor *key) {
+  char text[MX_SHAPE_TEXT];
+  if (key->dtype != MX_UINT32) return mx_fail(MX_EVALUE, "[bits] Expected key type uint32 but received %s.", mx_dtype_name(key->dtype));
+  if (key->ndim < 1 || key->shape[key->ndim - 1] != 2)
+    return mx_fail(MX_EVALUE, "[bits] Expected key shape (2,) but received %s.", mx_shape_text(text, key->shape, key->ndim));
+  return MX_OK;
+}
+
 /* random_bits: in = keys (…, 2); ints = the shape that one key draws. */
 static int32_t width_of(const struct mx_call *c) { return ((const struct mx_bits_params *)c->p.head)->width; }
 static int infer_random_bits(const struct mx_call *c, struct mx_spec *out) {
   int status = mx_infer_inputs(c, 1, -1, sizeof(struct mx_bits_params));
   if (status) return status;
   const struct mx_tensor *key = &c->in[0]->t;
-  char text[MX_SHAPE_TEXT];
   int32_t width = width_of(c);
   if (width != 1 && width != 2 && width != 4) return mx_fail(MX_EVALUE, "[bits] Bit width must be in {1, 2, 4} but got %d.", width);
-  if (key->dtype != MX_UINT32) return mx_fail(MX_EVALUE, "[bits] Expected key type uint32 but received %s.", mx_dtype_name(key->dtype));
-  if (key->ndim < 1 || key->shape[key->ndim - 1] != 2)
-    return mx_fail(MX_EVALUE, "[bits] Expected key shape (2,) but received %s.", mx_shape_text(text, key->shape, key->ndim));
+  if ((status = check_keys(key))) return status;
   out->dtype = width == 1 ? MX_UINT8 : width == 2 ? MX_UINT16 : MX_UINT32;
   out->ndim = key->ndim - 1 + c->p.nints;
   if (out->ndim > MX_MAX_NDIM) return mx_fail(MX_EVALUE, "[bits] An array has at most %d dimensions.", MX_MAX_NDIM);
@@ -42,6 +47,36 @@ static void random_bits_vmap(mx_build *b, const struct mx_call *c, mx_array *con
 }
 const struct mx_prim mx_prim_random_bits = {
     .id = MX_PRIM_random_bits, .name = "RandomBits", .kind = MX_GENERAL, .infer = infer_random_bits, .vmap = random_bits_vmap};
+
+/* split_key: in = keys (…, 2); out = for each the two rows of what it draws as (2, 2). */
+static int infer_split_key(const struct mx_call *c, struct mx_spec *out) {
+  if (c->nin != 1 || c->nout != 2 || c->p.nints || c->p.head_size)
+    return mx_fail(MX_EVALUE, "[split] Takes 1 input and has 2 outputs, not %d and %d, and no parameters.", c->nin, c->nout);
+  const struct mx_tensor *key = &c->in[0]->t;
+  int status = check_keys(key);
+  for (int k = 0; k < 2 && !status; k++) {
+    out[k].dtype = MX_UINT32;
+    out[k].ndim = key->ndim;
+    memcpy(out[k].shape, key->shape, (size_t)key->ndim * sizeof *key->shape);
+  }
+  return status;
+}
+static void split_key_vmap(mx_build *b, const struct mx_call *c, mx_array *const *in, const int *axis, mx_array **out, int *out_axis) {
+  mx_array *keys = mx_batch_first(b, in[0], axis[0], 1);
+  mx_apply_many(b, c->prim, &keys, 1, &c->p, 2, out);
+  out_axis[0] = out_axis[1] = 0;
+}
+const struct mx_prim mx_prim_split_key = {
+    .id = MX_PRIM_split_key, .name = "SplitKey", .kind = MX_GENERAL, .infer = infer_split_key, .vmap = split_key_vmap};
+/* One key; the error is mx_random_bits's. */
+static void split_in_two(mx_build *b, mx_array *key, mx_array *two[2]) {
+  char text[MX_SHAPE_TEXT];
+  two[0] = two[1] = NULL;
+  if (!key) mx_build_fail(b, MX_EVALUE, "[split] A key is missing.");
+  else if (key->t.ndim != 1)
+    mx_build_fail(b, MX_EVALUE, "[bits] Expected key shape (2,) but received %s.", mx_shape_text(text, key->t.shape, key->t.ndim));
+  else mx_apply_many(b, &mx_prim_split_key, &key, 1, NULL, 2, two);
+}
 
 /* The implicit sequence: one for the process. Each draw splits the state: the first half stays, the second is the key. */
 static mx_mutex state_lock = MX_MUTEX_INIT;
@@ -85,26 +120,20 @@ int mx_random_set_state(mx_array *key) {
   replace_state(mx_ref(key));
   return MX_OK;
 }
-static mx_array *row(mx_build *b, mx_array *keys, int64_t i) {
-  mx_array *r = mx_slice(b, keys, (int64_t[]){i, 0}, (int64_t[]){i + 1, 2}, (int64_t[]){1, 1});
-  return mx_squeeze(b, r, (int[]){0}, 1);
-}
 /* Under the lock from reading to writing: two threads never draw the same key. */
 static mx_array *next_key(mx_build *b) {
   if (b->status) return NULL;
-  mx_array *old = NULL, *key = NULL;
+  mx_array *old = NULL, *two[2];
   mx_lock(&state_lock);
   if (!state) state = key_leaf(clock_seed());
-  mx_array *keys = state ? mx_random_split(b, state, 2) : mx_build_own(b, NULL);
-  mx_array *rest = row(b, keys, 0);
-  key = row(b, keys, 1);
-  if (rest && key) {
+  split_in_two(b, state, two);
+  if (two[0] && two[1]) {
     old = state;
-    state = mx_ref(rest);
+    state = mx_ref(two[0]);
   }
   mx_unlock(&state_lock);
   mx_unref(old);
-  return key;
+  return two[1];
 }
 
 mx_array *mx_random_key(mx_build *b, uint64_t seed) { return b->status ? NULL : mx_build_own(b, key_leaf(seed)); }
@@ -154,10 +183,17 @@ mx_array *mx_random_uniform(mx_build *b, mx_array *low, mx_array *high, const in
   if (!mx_dtype_is_floating(dtype))
     return mx_build_fail(b, MX_EVALUE, "[uniform] Can only generate uniform numbers with real floating point type, not %s.",
                          mx_dtype_name(dtype));
-  low = mx_astype(b, low, dtype), high = mx_astype(b, high, dtype);
+  double from, to;
+  bool numbers = low && high && mx_is_number(low, &from) && mx_is_number(high, &to);
+  low = numbers ? mx_scalar(b, from, dtype) : mx_astype(b, low, dtype);
+  high = numbers ? mx_scalar(b, to, dtype) : mx_astype(b, high, dtype);
   if (!low || !high || !fits(b, "uniform", shape, ndim, low) || !fits(b, "uniform", shape, ndim, high)) return NULL;
   mx_array *u = uniform01(b, shape, ndim, dtype, key);
-  return mx_add(b, mx_multiply(b, mx_subtract(b, high, low), u), low);
+  if (!numbers) return mx_add(b, mx_multiply(b, mx_subtract(b, high, low), u), low);
+  if (from == 0 && to == 1) return u; /* (1 - 0) u + 0 */
+  /* The difference of the rounded bounds rounds from double as it does in their dtype. */
+  if (mx_is_number(low, &from) && mx_is_number(high, &to)) high = mx_scalar(b, to - from, dtype);
+  return mx_add(b, mx_multiply(b, high, u), low);
 }
 /* Uniform in (-1, 1) and float32 at least: what the quantile functions below take. */
 static mx_array *uniform_open(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype d, mx_array *key) {
@@ -211,8 +247,11 @@ mx_array *mx_random_randint(mx_build *b, mx_array *low, mx_array *high, const in
     return mx_build_fail(b, MX_EVALUE, "[randint] randint only accepts integer dtypes and bool, not %s.", mx_dtype_name(dtype));
   mx_array *x = mx_astype(b, mx_floor(b, mx_random_uniform(b, low, high, shape, ndim, MX_FLOAT32, key)), dtype);
   /* The product in float32 may round up to high; where bounds are not whole numbers they are truncated here, as MLX does. */
-  if (dtype != MX_BOOL) x = mx_minimum(b, x, mx_subtract(b, mx_astype(b, high, dtype), mx_scalar(b, 1, dtype)));
-  return mx_maximum(b, x, mx_astype(b, low, dtype));
+  double most;
+  bool whole = high && high->t.dtype == MX_INT32 && mx_is_number(high, &most);
+  if (dtype != MX_BOOL)
+    x = mx_minimum(b, x, whole ? mx_scalar(b, most - 1, dtype) : mx_subtract(b, mx_astype(b, high, dtype), mx_scalar(b, 1, dtype)));
+  return mx_maximum(b, x, low && low->t.dtype == MX_INT32 && mx_is_number(low, &most) ? mx_scalar(b, most, dtype) : mx_astype(b, low, dtype));
 }
 
 mx_array *mx_random_bernoulli(mx_build *b, mx_array *p, const int64_t *shape, int ndim, mx_array *key) {
@@ -367,7 +406,8 @@ int mlx_random_key(mlx_array *res, uint64_t seed) {
 int mlx_random_split(mlx_array *res_0, mlx_array *res_1, const mlx_array key, const mlx_stream s) {
   mx_build b;
   mx_build_begin(&b, s.ctx);
-  mx_array *keys = mx_random_split(&b, key.ctx, 2), *two[2] = {row(&b, keys, 0), row(&b, keys, 1)};
+  mx_array *two[2];
+  split_in_two(&b, key.ctx, two);
   int status = mx_build_end_many(&b, two, 2, two);
   if (status) return mx_boundary(status);
   mx_array *old[2] = {res_0->ctx, res_1->ctx};

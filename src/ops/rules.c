@@ -1,6 +1,8 @@
 /* rules.c: checks and inference shared by the families. */
 #include "ops/rules.h"
 
+#include "core/half.h"
+
 #include <string.h>
 
 const char *mx_op_name(const struct mx_call *c) { return mx_prim_op(c->prim); }
@@ -78,6 +80,18 @@ bool mx_promote2(mx_build *b, mx_array **x, mx_array **y) {
   if (*x && *y && !b->status) return true;
   *x = *y = NULL;
   return false;
+}
+
+bool mx_is_number(const mx_array *a, double *value) {
+  if (a->node->prim || a->node->flags || !mx_is_done(a) || a->t.ndim) return false;
+  switch (a->t.dtype) {
+  case MX_INT32: *value = *(const int32_t *)a->t.data; return true;
+  case MX_FLOAT16: *value = (double)mx_f16_to_float(*(const uint16_t *)a->t.data); return true;
+  case MX_BFLOAT16: *value = (double)mx_bf16_to_float(*(const uint16_t *)a->t.data); return true;
+  case MX_FLOAT32: *value = (double)*(const float *)a->t.data; return true;
+  case MX_FLOAT64: *value = *(const double *)a->t.data; return true;
+  default: return false;
+  }
 }
 
 mx_array *mx_complex_scalar(mx_build *b, float re, float im) {

@@ -26,6 +26,8 @@ int mx_infer_inputs(const struct mx_call *c, int nin, int nints, int head_size);
 mx_array *mx_as_inexact(mx_build *b, mx_array *a);
 /* Both in their common dtype; false (and NULLs) after an error. */
 bool mx_promote2(mx_build *b, mx_array **x, mx_array **y);
+/* Is a one real number, given as such (not computed, nor to be)? Not for int64 and uint64, which a double may not hold. */
+bool mx_is_number(const mx_array *a, double *value);
 mx_array *mx_complex_scalar(mx_build *b, float re, float im);
 
 /* Axes as given by a caller -> ascending, non-negative. axes NULL: all. Duplicates are MX_EVALUE. False after an error in b. */

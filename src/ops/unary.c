@@ -266,6 +266,7 @@ MX_PUBLIC_UNARY(logical_not) MX_PUBLIC_UNARY(bitwise_invert) MX_PUBLIC_UNARY(rea
 MX_PUBLIC_UNARY(conjugate) MX_PUBLIC_UNARY(isnan) MX_PUBLIC_UNARY(isinf) MX_PUBLIC_UNARY(isfinite) MX_PUBLIC_UNARY(isposinf)
 MX_PUBLIC_UNARY(isneginf) MX_PUBLIC_UNARY(copy) MX_PUBLIC_UNARY(degrees) MX_PUBLIC_UNARY(radians)
 MX_PUBLIC_UNARY(stop_gradient)
+MX_PUBLIC(ravel_trunc, mx_trunc(b, a.ctx), const mlx_array a)
 MX_PUBLIC(round, mx_round(b, a.ctx, decimals), const mlx_array a, int decimals)
 MX_PUBLIC(nan_to_num,
           mx_nan_to_num(b, a.ctx, (double)nan, posinf.has_value ? &(double){(double)posinf.value} : NULL,

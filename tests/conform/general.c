@@ -1,6 +1,7 @@
 /* general.c: for each general primitive a call of it on the inputs that cases.def describes, and the same by plain loops.
  * In a reference x[i] are the inputs' values in row-major order, y takes the output's. */
 #include "conform/conform.h"
+#include "mlx/c/random.h"
 
 #define EACH(i, n) for (int i = 0; i < (n); i++)
 #define CASE(id) mx_array *build_##id(mx_build *b, mx_array *const *in)
@@ -182,6 +183,19 @@ REF(random_bits) {
   }
   threefry(k0, k1, 2, 0, word);
   y[2] = word[0];
+}
+CASE(split_key) { /* through the public function, with the two keys beside each other */
+  mlx_array two[2] = {{NULL}, {NULL}};
+  if (!in[0] || mlx_random_split(&two[0], &two[1], (mlx_array){in[0]}, (mlx_stream){NULL})) return NULL;
+  mx_array *keys[2] = {mx_build_own(b, two[0].ctx), mx_build_own(b, two[1].ctx)};
+  return mx_concatenate(b, keys, 2, 0);
+}
+REF(split_key) {
+  uint32_t k0 = (uint32_t)x[0][0], k1 = (uint32_t)x[0][1], word[2];
+  EACH(i, 2) {
+    threefry(k0, k1, (uint32_t)i, (uint32_t)i + 2, word);
+    y[i] = word[0], y[i + 2] = word[1];
+  }
 }
 CASE(depends) {
   mx_array *out[1];

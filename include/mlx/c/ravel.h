@@ -98,6 +98,8 @@ MLX_API int mlx_ravel_add_library_folder(const char *path);
 MLX_API int mlx_ravel_masked_scatter_rows(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_array rows,
     const mlx_stream s);
 
+/* Each element rounded towards zero. */
+MLX_API int mlx_ravel_trunc(mlx_array *res, const mlx_array a, const mlx_stream s);
 /* Where values would be put into a 1-D sorted sequence: before equal elements, or (right) behind them. uint32. */
 MLX_API int mlx_ravel_searchsorted(mlx_array *res, const mlx_array sorted, const mlx_array values, bool right, const mlx_stream s);
 /* The `size` least distinct elements of the flattened array; where each first stands, each element's place among them, how often

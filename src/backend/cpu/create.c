@@ -76,6 +76,16 @@ static void bits_run(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
+/* Of the four words of a key: the first results of both counter pairs are one key, the second results the other. */
+int cpu_split_key(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
+  uint32_t *first = out[0]->data, *second = out[1]->data, key[2];
+  for (int64_t i = 0; i < in[0]->size; i += 2) {
+    cpu_load(in[0], i, 2, key);
+    cpu_tile_table()->threefry(2, first + i, second + i, key[0], key[1], 0, 2);
+  }
+  return MX_OK;
+}
+
 int cpu_random_bits(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   const struct mx_bits_params *p = c->p.head;
   struct bits b = {.keys = in[0], .out = out[0]->data, .bytes = p->width};
