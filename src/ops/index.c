@@ -152,6 +152,11 @@ mx_array *mx_gather(mx_build *b, mx_array *a, mx_array *const *indices, int n, c
   return gather_apply(b, a, index, n, at, slice_sizes);
 }
 
+static mx_array *gather_axis_apply(mx_build *b, mx_array *a, mx_array *index, int64_t axis) {
+  mx_array *in[2] = {a, index};
+  return mx_apply(b, &mx_prim_gather_axis, in, 2, &(struct mx_params){.ints = &axis, .nints = 1});
+}
+
 /* gather along one axis, the result laid out with the dimensions of the indices where the axis was. */
 mx_array *mx_take(mx_build *b, mx_array *a, mx_array *indices, const int *axis) {
   int at = 0;
@@ -160,7 +165,13 @@ mx_array *mx_take(mx_build *b, mx_array *a, mx_array *indices, const int *axis) 
   if (!a || !mx_axis_of(b, "take", axis ? *axis : 0, a->t.ndim, &at)) return NULL;
   if (a->t.shape[at] == 0 && indices->t.size)
     return mx_build_fail(b, MX_EVALUE, "[take] Cannot do a non-empty take from an empty axis.");
-  int64_t slice[MX_MAX_NDIM], axes[1] = {at};
+  if (indices->t.ndim == 1 && at > 0 && at == a->t.ndim - 1) { /* every row by the same indices: laid out as the result is */
+    int64_t shape[MX_MAX_NDIM];
+    for (int i = 0; i < at; i++) shape[i] = a->t.shape[i];
+    shape[at] = indices->t.size;
+    return gather_axis_apply(b, a, mx_broadcast_to(b, indices, shape, at + 1), at);
+  }
+  int64_t slice[MX_MAX_NDIM] = {0}, axes[1] = {at};
   int order[MX_MAX_NDIM], k = indices->t.ndim, n = a->t.ndim;
   for (int i = 0; i < n; i++) slice[i] = i == at ? 1 : a->t.shape[i];
   if (k + n > MX_MAX_NDIM) return mx_build_fail(b, MX_EVALUE, "[take] The result has more than %d dimensions.", MX_MAX_NDIM);
@@ -194,10 +205,6 @@ int mx_check_axis_indices(const struct mx_call *c, const struct mx_tensor *a, co
       return mx_fail(MX_EVALUE, "[%s] Indices of shape %s do not match the array of shape %s along other axes than %d.", mx_op_name(c),
                      mx_shape_text(one, index->shape, a->ndim), mx_shape_text(two, a->shape, a->ndim), axis);
   return status;
-}
-static mx_array *gather_axis_apply(mx_build *b, mx_array *a, mx_array *index, int64_t axis) {
-  mx_array *in[2] = {a, index};
-  return mx_apply(b, &mx_prim_gather_axis, in, 2, &(struct mx_params){.ints = &axis, .nints = 1});
 }
 static void gather_axis_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   if (wanted[0] && cot[0]) grads[0] = mx_scatter_add_axis(b, mx_zeros_as(b, c->in[0]), c->in[1], cot[0], (int)c->p.ints[0]);

@@ -105,29 +105,42 @@ struct gather_axis {
   char *out;
 };
 
-/* Rows of the indices' last dimension. */
+/* m elements of row r from column i on. */
+static void gather_run(const struct gather_axis *g, int64_t r, int64_t i, int64_t m, const int64_t *index) {
+  int last = g->index->ndim - 1;
+  int64_t step = g->strides[last], along = g->a->strides[g->axis], base = cpu_offset(last, g->index->shape, g->strides, r);
+  const char *from = (const char *)g->a->data + (base + i * step) * (int64_t)g->size;
+  char *to = g->out + (r * g->index->shape[last] + i) * (int64_t)g->size;
+#define ELEMENTS(bits)                                                                                        \
+  for (int64_t j = 0; j < m; j++) ((uint##bits##_t *)to)[j] = ((const uint##bits##_t *)from)[j * step + index[j] * along]; \
+  break;
+  switch (g->size) {
+  case 1: ELEMENTS(8)
+  case 2: ELEMENTS(16)
+  case 4: ELEMENTS(32)
+  default: ELEMENTS(64)
+  }
+#undef ELEMENTS
+}
+
+/* Rows of the indices' last dimension; where they are all the same one, it is read once. */
 static void gather_rows(void *ctx, int64_t begin, int64_t end) {
   const struct gather_axis *g = ctx;
   const struct mx_tensor *t = g->index;
   int last = t->ndim - 1;
-  int64_t width = t->shape[last], step = g->strides[last], along = g->a->strides[g->axis], index[CHUNK];
-  for (int64_t r = begin; r < end; r++) {
-    int64_t base = cpu_offset(last, t->shape, g->strides, r);
+  int64_t width = t->shape[last], index[CHUNK];
+  bool alike = true;
+  for (int d = 0; d < last; d++) alike &= t->strides[d] == 0 || t->shape[d] == 1;
+  for (int64_t i = 0; i < width && alike; i += CHUNK) {
+    int64_t m = width - i < CHUNK ? width - i : CHUNK;
+    cpu_load_indices(t, i, m, g->a->shape[g->axis], index);
+    for (int64_t r = begin; r < end; r++) gather_run(g, r, i, m, index);
+  }
+  for (int64_t r = begin; r < end && !alike; r++) {
     for (int64_t i = 0; i < width; i += CHUNK) {
       int64_t m = width - i < CHUNK ? width - i : CHUNK;
       cpu_load_indices(t, r * width + i, m, g->a->shape[g->axis], index);
-      const char *from = (const char *)g->a->data + (base + i * step) * (int64_t)g->size;
-      char *to = g->out + (r * width + i) * (int64_t)g->size;
-#define ELEMENTS(bits)                                                                                        \
-  for (int64_t j = 0; j < m; j++) ((uint##bits##_t *)to)[j] = ((const uint##bits##_t *)from)[j * step + index[j] * along]; \
-  break;
-      switch (g->size) {
-      case 1: ELEMENTS(8)
-      case 2: ELEMENTS(16)
-      case 4: ELEMENTS(32)
-      default: ELEMENTS(64)
-      }
-#undef ELEMENTS
+      gather_run(g, r, i, m, index);
     }
   }
 }

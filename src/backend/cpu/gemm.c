@@ -16,6 +16,10 @@ enum {
   TASK_COLS = 128,
   GROUP_BYTES = 64 << 10, /* panels of b that one task packs for itself */
   GROUP_STEP = 32,       /* terms packed in one go where neighbours are columns: a row's lines are then read together */
+  DEEP = 512,            /* terms added in registers where few rows and columns have many, */
+  DEEP_ROWS = 32,        /* and how many rows are few */
+  DEEP_DOT_ROWS = 8,
+  TINY_PIECE = 2048,     /* tiny products in one piece of work */
   HALF_ELEMENTS = 2048,  /* of each matrix of a small product of halves */
   PACK_ELEMENTS = 8192,  /* least to pack in one piece of work */
 };
@@ -312,6 +316,62 @@ static void small_halves(const struct cpu_gemm_table *table, const struct cpu_ge
   cpu_parallel_for(g->m, rows, half_some, &h);
 }
 
+/* Few rows and columns, many terms: unpacked products of DEEP terms each, added up in order. */
+struct deep_job {
+  const struct cpu_gemm_kernels *kn;
+  const struct cpu_gemm *g;
+  char *sums;
+};
+static void deep_some(void *ctx, int64_t begin, int64_t end) {
+  const struct deep_job *d = ctx;
+  for (int64_t block = begin; block < end; block++) {
+    struct cpu_gemm one = *d->g;
+    int64_t p = block * DEEP;
+    one.k = least(DEEP, one.k - p);
+    one.a = at(one.a, p * one.a_col, (size_t)d->kn->size);
+    one.b = at(one.b, p * one.b_row, (size_t)d->kn->size);
+    one.c = d->sums + block * one.m * one.n * d->kn->size;
+    d->kn->small(&one, 0, one.m);
+  }
+}
+static bool is_deep(const struct cpu_gemm_kernels *kn, const struct cpu_gemm *g) {
+  return kn->small && !g->add && g->k > DEEP && g->m <= DEEP_ROWS && g->n > 1 && g->n <= kn->lanes && g->b_col == 1 && g->b_row > 1;
+}
+static int deep_product(const struct cpu_gemm_kernels *kn, const struct cpu_gemm *g) {
+  int64_t blocks = pieces_of(g->k, DEEP), n = g->m * g->n;
+  struct cpu_scratch scratch;
+  int status = cpu_scratch_take(&scratch, blocks * n * kn->size);
+  if (status) return status;
+  struct deep_job d = {kn, g, scratch.data};
+  cpu_parallel_for(blocks, (int64_t)(SHARE_FROM / 2 / (double)(n * DEEP)) + 1, deep_some, &d);
+  memcpy(g->c, d.sums, (size_t)(n * kn->size));
+  for (int64_t block = 1; block < blocks; block++)
+    for (int64_t i = 0; i < n; i++) {
+      if (g->dtype == MX_FLOAT64) ((double *)g->c)[i] += ((const double *)d.sums)[block * n + i];
+      else ((float *)g->c)[i] += ((const float *)d.sums)[block * n + i];
+    }
+  cpu_scratch_give(&scratch);
+  return MX_OK;
+}
+
+/* The same where terms are neighbours on both sides: every row of a times all of b, as a vector. */
+static bool is_deep_dot(const struct cpu_gemm_kernels *kn, const struct cpu_gemm *g) {
+  return kn->small && !g->add && g->k > DEEP && g->m <= DEEP_DOT_ROWS && g->n <= kn->lanes && g->a_col == 1 && g->b_row == 1 &&
+         !cpu_gemm_is_vector(g);
+}
+static int deep_dot_product(const struct cpu_gemm_table *table, const struct cpu_gemm *g) {
+  size_t item = mx_dtype_size(g->dtype);
+  int status = MX_OK;
+  for (int64_t i = 0; i < g->m && !status; i++) {
+    struct cpu_gemm one = *g;
+    one.m = 1;
+    one.a = at(g->a, i * g->a_row, item);
+    one.c = (char *)g->c + i * g->n * (int64_t)item;
+    status = cpu_gemm_vector(table, &one);
+  }
+  return status;
+}
+
 static int one_product(const struct cpu_gemm_table *table, const struct cpu_gemm *g) {
   if (!mx_dtype_is_inexact(g->dtype)) {
     cpu_gemm_integer(g);
@@ -326,6 +386,15 @@ static int one_product(const struct cpu_gemm_table *table, const struct cpu_gemm
     small_product(kn, g);
     return MX_OK;
   }
+  if ((size_t)kn->size == mx_dtype_size(g->dtype)) {
+    struct cpu_gemm turned = *g; /* a column is as well a row */
+    if (g->n == 1) {
+      turned.m = 1, turned.n = g->m, turned.a = g->b, turned.b = g->a;
+      turned.a_col = g->b_row, turned.b_row = g->a_col, turned.b_col = g->a_row;
+    }
+    if (is_deep(kn, &turned)) return deep_product(kn, &turned);
+  }
+  if (is_deep_dot(kn, g)) return deep_dot_product(table, g);
   if (mx_dtype_size(g->dtype) == 2 && is_small(kn, g) && g->k * g->n <= HALF_ELEMENTS && g->k <= HALF_ELEMENTS / 8) {
     small_halves(table, g);
     return MX_OK;
@@ -340,6 +409,22 @@ struct batch_job {
   _Atomic int failed;
   struct mx_error error; /* of the first that failed */
 };
+
+/* A run of tiny products, evenly spaced. */
+static void tiny_products(void *ctx, int64_t begin, int64_t end) {
+  struct batch_job *b = ctx;
+  size_t item = mx_dtype_size(b->g->dtype);
+  struct cpu_gemm one = *b->g;
+  one.a = at(one.a, begin * b->batch->a[0], item);
+  one.b = at(one.b, begin * b->batch->b[0], item);
+  one.c = (char *)one.c + begin * one.m * one.n * (int64_t)item;
+  kernels_for(b->table, one.dtype)->tiny(&one, end - begin, b->batch->a[0], b->batch->b[0]);
+}
+static bool is_tiny(const struct cpu_gemm_table *table, const struct cpu_gemm *g, const struct cpu_gemm_batch *batch) {
+  bool real = g->dtype == MX_FLOAT32 || g->dtype == MX_FLOAT64;
+  return real && batch->ndim == 1 && !g->add && g->k > 0 && g->m <= CPU_GEMM_TINY && g->n <= CPU_GEMM_TINY && g->k <= CPU_GEMM_TINY &&
+         kernels_for(table, g->dtype)->tiny;
+}
 
 static void products(void *ctx, int64_t begin, int64_t end) {
   struct batch_job *b = ctx;
@@ -387,6 +472,21 @@ static void rows_from_batch(struct cpu_gemm *g, struct cpu_gemm_batch *batch) {
   }
 }
 
+/* Neighbouring dimensions of the batch along which all go on evenly become one. */
+static void merge_batch(const struct cpu_gemm *g, struct cpu_gemm_batch *batch) {
+  int n = 0;
+  for (int d = 0; d < batch->ndim; d++) {
+    int64_t size = batch->shape[d];
+    if (size == 1) continue;
+    bool merge = n > 0 && batch->a[n - 1] == batch->a[d] * size && batch->b[n - 1] == batch->b[d] * size &&
+                 (!g->add || batch->add[n - 1] == batch->add[d] * size);
+    if (!merge) n++;
+    batch->shape[n - 1] = merge ? batch->shape[n - 1] * size : size;
+    batch->a[n - 1] = batch->a[d], batch->b[n - 1] = batch->b[d], batch->add[n - 1] = batch->add[d];
+  }
+  batch->ndim = n;
+}
+
 int cpu_gemm_run(const struct cpu_gemm_table *table, const struct cpu_gemm *given, const struct cpu_gemm_batch *given_batch) {
   struct cpu_gemm g = *given;
   if (!g.add) g.add_row = g.add_col = 0;
@@ -399,11 +499,14 @@ int cpu_gemm_run(const struct cpu_gemm_table *table, const struct cpu_gemm *give
     if (batch.shape[d] == 0) return MX_OK;
   }
   rows_from_batch(&g, &batch);
+  merge_batch(&g, &batch);
   for (int d = 0; d < batch.ndim; d++) count *= batch.shape[d];
   if (count == 1) return one_product(table, &g);
   struct batch_job job = {.table = table, .g = &g, .batch = &batch};
   double work = work_of(&g) + 1;
-  if (work < WHOLE_FROM) {
+  if (is_tiny(table, &g, &batch)) {
+    cpu_parallel_for(count, TINY_PIECE, tiny_products, &job);
+  } else if (work < WHOLE_FROM) {
     cpu_parallel_for(count, (int64_t)(SHARE_FROM / 2 / work) + 1, products, &job);
   } else {
     products(&job, 0, count);

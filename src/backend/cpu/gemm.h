@@ -43,7 +43,7 @@ struct cpu_conv_tile {
   bool accumulate;
 };
 
-enum { CPU_GEMM_SMALL_BYTES = 64 << 10 };
+enum { CPU_GEMM_SMALL_BYTES = 64 << 10, CPU_GEMM_TINY = 4 };
 
 /* Kernels of one accumulator type. A panel holds `width` lanes (rows of a: mr, columns of b: nr) for each of k steps. */
 struct cpu_gemm_kernels {
@@ -54,6 +54,8 @@ struct cpu_gemm_kernels {
   void (*tile)(int64_t k, const void *a, const void *b, void *c, int64_t ldc, int rows, int cols, bool accumulate);
   /* Rows [begin, end) of a product without addition, k*lanes*size <= CPU_GEMM_SMALL_BYTES: nothing is packed. Reals. */
   void (*small)(const struct cpu_gemm *g, int64_t begin, int64_t end);
+  /* `count` products of up to CPU_GEMM_TINY rows, columns and terms, a_next and b_next elements apart: bits as from small. */
+  void (*tiny)(const struct cpu_gemm *g, int64_t count, int64_t a_next, int64_t b_next);
   void (*conv_matrix)(const struct cpu_conv_tile *t);
   void (*conv_lanes)(const struct cpu_conv_tile *t); /* a has a value for each column, neighbours; it is read up to whole vectors */
   /* A line: c[o][i] = or += Σ a[i + p*a_step] b[o*b_out + p] for up to 4 outputs; and of taps that meet [0, length) at some of

@@ -64,29 +64,48 @@ void cpu_put(enum mx_update_mode mode, enum mx_dtype dtype, int64_t n, void *d, 
   }
 }
 
-void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t *dst) {
-#define WHOLE(T)                                                                                              \
-  for (int64_t i = 0; i < n; i++) {                                                                           \
-    int64_t v = ((const T *)t->data)[start + i];                                                              \
-    dst[i] = v + (v < 0 ? size : 0);                                                                          \
-  }                                                                                                           \
-  return;
-  if (mx_tensor_is_contiguous(t)) {
-    switch (t->dtype) {
-    case MX_INT32: WHOLE(int32_t)
-    case MX_UINT32: WHOLE(uint32_t)
-    case MX_INT64: WHOLE(int64_t)
-    default: break;
-    }
+/* n indices that stand `step` apart. */
+static void load_run(const struct mx_tensor *t, int64_t offset, int64_t step, int64_t n, int64_t size, int64_t *dst) {
+#define RUN(T)                                                                                                \
+  {                                                                                                           \
+    const T *from = (const T *)t->data + offset;                                                              \
+    for (int64_t i = 0; i < n; i++) {                                                                         \
+      int64_t v = step == 1 ? from[i] : from[i * step];                                                       \
+      dst[i] = v + (v < 0 ? size : 0);                                                                        \
+    }                                                                                                         \
+    return;                                                                                                   \
   }
-#undef WHOLE
-  char raw[CHUNK * 8];
-  cpu_tile_fn widen = cpu_tile_table()->cast[t->dtype][MX_INT64];
-  for (int64_t i = 0; i < n; i += CHUNK) {
-    int64_t m = n - i < CHUNK ? n - i : CHUNK;
-    cpu_load(t, start + i, m, raw);
-    widen(m, dst + i, raw, NULL, NULL);
-    for (int64_t j = i; j < i + m; j++) dst[j] += dst[j] < 0 ? size : 0;
+  switch (t->dtype) {
+  case MX_INT32: RUN(int32_t)
+  case MX_UINT32: RUN(uint32_t)
+  default: RUN(int64_t)
+  }
+#undef RUN
+}
+void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t *dst) {
+  if (mx_tensor_is_contiguous(t)) {
+    load_run(t, start, 1, n, size, dst);
+    return;
+  }
+  int64_t at[MX_MAX_NDIM], offset = 0;
+  int last = t->ndim - 1;
+  for (int d = last; d >= 0; d--) {
+    at[d] = start % t->shape[d];
+    start /= t->shape[d];
+    offset += at[d] * t->strides[d];
+  }
+  while (n > 0) {
+    int64_t m = t->shape[last] - at[last] < n ? t->shape[last] - at[last] : n;
+    load_run(t, offset, t->strides[last], m, size, dst);
+    dst += m;
+    n -= m;
+    offset += m * t->strides[last];
+    at[last] += m;
+    for (int d = last; d > 0 && at[d] == t->shape[d]; d--) {
+      offset += t->strides[d - 1] - at[d] * t->strides[d];
+      at[d] = 0;
+      at[d - 1]++;
+    }
   }
 }
 
@@ -133,7 +152,15 @@ static void check_run(void *ctx, int64_t begin, int64_t end) {
   }
 }
 
-int cpu_check_indices(const char *op, const struct mx_tensor *t, int axis, int64_t size, int64_t room) {
+int cpu_check_indices(const char *op, const struct mx_tensor *given, int axis, int64_t size, int64_t room) {
+  struct mx_tensor once = *given, *t = &once; /* what a broadcast repeats is looked at once */
+  int64_t shape[MX_MAX_NDIM];
+  t->shape = shape;
+  t->size = given->size ? 1 : 0;
+  for (int d = 0; d < t->ndim; d++) {
+    shape[d] = given->strides[d] == 0 && given->size ? 1 : given->shape[d];
+    if (given->size) t->size *= shape[d];
+  }
   struct check c = {.t = t, .size = size, .room = room, .bad = t->size};
   cpu_parallel_for(t->size, PARALLEL_ELEMENTS, check_run, &c);
   int64_t bad = atomic_load(&c.bad);
