@@ -180,3 +180,70 @@ def test_work_on_what_repeats_is_done_once_and_means_the_same():
     f = mx.compile(lambda v: mx.broadcast_to(v[:, None], (300, 500)) * 3)
     same(f(mx.array(x)), np.broadcast_to(x[:, None] * np.float32(3), (300, 500)))
     same(f(mx.array(x)) + f(mx.array(x)).astype(mx.int32), np.broadcast_to(x[:, None] * np.float32(3) + np.trunc(x[:, None] * np.float32(3)), (300, 500)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8", "int64", "complex64", "bool_"])
+def test_eye_with_its_diagonal_anywhere(dtype):
+    for n, m in ((1, 1), (1, 5), (5, 1), (3, 3), (4, 7), (7, 4), (0, 3), (3, 0), (1024, 3), (1025, 2)):
+        for k in (-1025, -7, -4, -3, -1, 0, 1, 3, 4, 6, 7, 2000):
+            same(mx.eye(n, m, k, dtype=getattr(mx, dtype)), np.eye(n, m, k, dtype=dtype))
+
+
+@pytest.mark.parametrize("itype", ["int16", "int32", "uint32", "int64"])
+def test_indices_of_any_layout(itype):
+    x = values((40, 50), "float32")
+    i, j = (np.arange(30) * 7 % 40).astype(itype), (np.arange(20) * 11 % 50).astype(itype)
+    if itype != "uint32":
+        i, j = i - np.array(40, itype) * (i % 2), j - np.array(50, itype) * (j % 3 == 0)
+    a, p, q = array(x), array(i), array(j)
+    same(a[p[:, None], q], x[i[:, None], j])
+    same(a[p[::-1, None], q[::2]], x[i[::-1, None], j[::2]])
+    same(a[p[:20], q], x[i[:20], j])
+    same(a[:, q], x[:, j])
+    same(a.T[:, p], x.T[:, i])
+    same(mx.take(a[::-1, ::-1], q[::-1], axis=1), np.take(x[::-1, ::-1], j[::-1], axis=1))
+    same(mx.take(a, q.reshape(4, 5).T, axis=1), np.take(x, j.reshape(4, 5).T, axis=1))
+    same(mx.take(a[:0], q, axis=1), np.take(x[:0], j, axis=1))
+    same(mx.take(a, q[:0], axis=1), np.take(x, j[:0].astype(np.int64), axis=1))
+    whole = np.broadcast_to(j[:13], (40, 13)).astype(np.int64) % 50
+    same(mx.take_along_axis(a, mx.broadcast_to(q[:13], (40, 13)), axis=1), np.take_along_axis(x, whole, 1))
+    want = x.copy()
+    np.add.at(want, (i[:, None], j), 1)
+    same(a.at[p[:, None], q].add(1), want)
+    want = x.copy()
+    want[i[:, None], j] = np.arange(20)
+    a[p[:, None], q] = mx.arange(20)
+    same(a, want)
+
+
+def test_wrong_indices_that_repeat_are_named():
+    a, bad = mx.zeros((4, 5)), mx.array([0, 9])
+    for read in (lambda: a[bad[:, None], mx.array([1, 2])], lambda: a[:, bad], lambda: mx.take(a[:0], bad, axis=1),
+                 lambda: mx.take_along_axis(a, mx.broadcast_to(bad, (4, 2)), axis=1), lambda: a.at[bad[:, None], mx.array([0, 1])].add(1)):
+        with pytest.raises(IndexError, match="9"):
+            mx.eval(read())
+
+
+def test_the_gradient_of_columns_read_twice_adds_up():
+    a, j = mx.array(values((3, 4), "float32")), mx.array([1, 1, 3])
+    g = mx.grad(lambda a: (a[:, j] * mx.array([1.0, 10.0, 100.0])).sum())(a)
+    assert g.tolist() == [[0, 11, 0, 100]] * 3
+    rows = mx.vmap(lambda v: mx.take(v, j, axis=1))(mx.stack([a, a + 1]))
+    same(rows, np.stack([np.array(a), np.array(a) + 1])[:, :, [1, 1, 3]])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "int32", "int64"])
+def test_convolutions_of_whole_numbers_wrap(dtype):
+    rng = np.random.default_rng(3)
+    for n, taps in ((1, 1), (7, 3), (64, 5), (65, 9), (300, 64), (1000, 7)):
+        info = np.iinfo(dtype)
+        x, w = (rng.integers(info.min, info.max, k, dtype, endpoint=True) for k in (n, taps))
+        want = np.array([sum(int(x[i - t]) * int(w[t]) for t in range(taps) if 0 <= i - t < n) for i in range(n + taps - 1)], object)
+        want = np.array([(int(v) - info.min) % 2 ** info.bits + info.min for v in want]).astype(dtype)
+        same(mx.convolve(array(x), array(w)), want)
+        same(mx.convolve(array(x)[::-1], array(w)), reversed_first(x, w, dtype))
+
+
+def reversed_first(x, w, dtype):
+    with np.errstate(over="ignore"):
+        return np.convolve(x[::-1], w).astype(dtype)

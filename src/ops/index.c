@@ -165,7 +165,7 @@ mx_array *mx_take(mx_build *b, mx_array *a, mx_array *indices, const int *axis) 
   if (!a || !mx_axis_of(b, "take", axis ? *axis : 0, a->t.ndim, &at)) return NULL;
   if (a->t.shape[at] == 0 && indices->t.size)
     return mx_build_fail(b, MX_EVALUE, "[take] Cannot do a non-empty take from an empty axis.");
-  if (indices->t.ndim == 1 && at > 0 && at == a->t.ndim - 1) { /* every row by the same indices: laid out as the result is */
+  if (indices->t.ndim == 1 && at > 0 && at == a->t.ndim - 1 && a->t.size) { /* every row by the same indices: laid out as the result is */
     int64_t shape[MX_MAX_NDIM];
     for (int i = 0; i < at; i++) shape[i] = a->t.shape[i];
     shape[at] = indices->t.size;

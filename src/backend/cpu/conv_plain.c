@@ -1,6 +1,7 @@
 /* conv_plain.c: convolutions of integers, term by term over rows of places.
  * Invariant: exact modulo 2^bits. */
 #include "backend/cpu/conv.h"
+#include "backend/cpu/copy.h"
 #include "backend/cpu/pool.h"
 
 #include <string.h>
@@ -15,8 +16,16 @@ union sums {
 
 /* sum[i] += x[i*stride] * w, one loop for each width. Products of two small unsigned would be of signed int: widened first. */
 #define TERMS(member, T, U)                                                                                             \
-  for (int64_t i = 0; i < n; i++) s->member[from + i] = (T)(s->member[from + i] + (U)((const T *)x)[i * stride] * *(const T *)w); \
-  break;
+  {                                                                                                                     \
+    T *restrict to = s->member + from;                                                                                  \
+    const T *restrict a = x;                                                                                            \
+    U by = *(const T *)w;                                                                                               \
+    if (stride == 1)                                                                                                    \
+      for (int64_t i = 0; i < n; i++) to[i] = (T)(to[i] + a[i] * by);                                                   \
+    else                                                                                                                \
+      for (int64_t i = 0; i < n; i++) to[i] = (T)(to[i] + a[i * stride] * by);                                          \
+    break;                                                                                                              \
+  }
 static void add_terms(enum mx_dtype dtype, union sums *s, int64_t from, int64_t n, const void *x, int64_t stride, const void *w) {
   switch (mx_dtype_size(dtype)) {
   case 1:
@@ -79,7 +88,7 @@ static void some_pieces(void *ctx, int64_t begin, int64_t end) {
     union sums s;
     memset(&s, 0, (size_t)(n * size));
     one_piece(j, at, p, n, (const char *)v->a + ao * size, (const char *)v->w + (g * v->w_group + o % v->out * v->w_out) * size, &s);
-    for (int64_t i = 0; i < n; i++) memcpy((char *)v->c + (co + i * j->row->c_step) * size, (char *)&s + i * size, (size_t)size);
+    cpu_store_strided((size_t)size, n, (char *)v->c + co * size, j->row->c_step, &s);
   }
 }
 
