@@ -13,7 +13,7 @@ enum {
   PARALLEL_ELEMENTS = 1 << 15,
   LONG_ROW = 256,      /* from here on a tile is a piece of one row */
   BLOCK_ROWS = 32,     /* of a block; the input that runs along them is read 32 elements at a time */
-  BAND = 4,
+  BAND = 8,
   BARE_TILE = 8192,    /* elements where no register limits them */
   BLOCK_ELEMENTS = 4096, /* from here on blocks pay */
 };
@@ -144,7 +144,9 @@ static int64_t cut_planes(struct map_run *m, const struct vm_space *s, enum vm_m
   int last = s->ndim - 1;
   int64_t tile = m->vm->tile, n = s->shape[last], n0 = mode == VM_BLOCKS ? s->shape[last - 1] : 1;
   m->rows = mode == VM_ROWS ? 1 : n0 < BLOCK_ROWS ? n0 : BLOCK_ROWS;
-  int64_t most = tile / m->rows, parts = (n + most - 1) / most;
+  int64_t most = tile / m->rows;
+  if (mode == VM_BLOCKS && most > 16) most -= most % 16; /* whole lines */
+  int64_t parts = (n + most - 1) / most;
   m->cols = mode == VM_ROWS ? MX_ALIGN_UP((n + parts - 1) / parts, 16) : most;
   if (m->cols > most) m->cols = most;
   if (m->cols > n) m->cols = n;

@@ -6,7 +6,7 @@
 #include "program/program.h"
 
 enum {
-  VM_L1_BYTES = 16384, /* registers of one worker fill at most this */
+  VM_L1_BYTES = 16384, /* registers of one worker fill at most this, but for blocks */
   VM_MAX_TILE = 1024,
   VM_MIN_TILE = 64,
   VM_NONE = 255,

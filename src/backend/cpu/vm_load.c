@@ -124,8 +124,12 @@ void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t 
       cpu_turn(size, rows, cols, reg, cols, data, sc);
       continue;
     }
-    for (int64_t r = 0; r < rows; r++)
-      load_run(reg + (size_t)(r * cols) * size, data + r * sr * (int64_t)size, size, cols, sc);
+    for (int64_t r = 0; r < rows; r++) {
+      const char *from = data + r * sr * (int64_t)size;
+      if (rows > 1 && sc == 1) /* rows lie too far apart for the hardware to foresee the next tile's */
+        for (int64_t at = cols * (int64_t)size; at < 2 * cols * (int64_t)size; at += 64) __builtin_prefetch(from + at, 0, 2);
+      load_run(reg + (size_t)(r * cols) * size, from, size, cols, sc);
+    }
   }
 }
 

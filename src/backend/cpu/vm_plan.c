@@ -206,8 +206,10 @@ int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_sp
     if (next < 0)
       return mx_fail(MX_ETYPE, "[eval] The operation number %d is not defined for %s.", in->prim, mx_dtype_name((enum mx_dtype)in->key));
   }
-  size_t tile = VM_L1_BYTES / (widest * (size_t)(vm->nregs ? vm->nregs : 1)) & ~(size_t)(VM_MIN_TILE - 1);
-  vm->tile = (int)(tile < VM_MIN_TILE ? VM_MIN_TILE : tile > VM_MAX_TILE ? VM_MAX_TILE : tile);
+  /* Blocks outgrow the first cache for the sake of longer rows, of which memory delivers more in the same time. */
+  size_t room = mode == VM_BLOCKS ? VM_REGS_BYTES : VM_L1_BYTES, most = mode == VM_BLOCKS && widest > 1 ? 4 * VM_MAX_TILE : VM_MAX_TILE;
+  size_t tile = room / (widest * (size_t)(vm->nregs ? vm->nregs : 1)) & ~(size_t)(VM_MIN_TILE - 1);
+  vm->tile = (int)(tile < VM_MIN_TILE ? VM_MIN_TILE : tile > most ? most : tile);
   vm->reg_bytes = MX_ALIGN_UP((size_t)vm->tile * widest, 64);
   return MX_OK;
 }
