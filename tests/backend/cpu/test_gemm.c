@@ -232,6 +232,43 @@ TEST(products_that_span_blocks_of_terms_and_threads_keep_their_bits) {
   }
 }
 
+TEST(stacks_of_tiny_products_agree_with_plain_sums_and_hold_the_bits_of_each_alone) {
+  EACH_TABLE(table) {
+    for (int i = 0; i < 400; i++) {
+      check_scene(&(struct scene){.table = table, .dtype = i % 2 ? MX_FLOAT32 : MX_FLOAT64, .m = 1 + random_below(5), .n = 1 + random_below(5),
+                                  .k = 1 + random_below(5), .count = 1 + random_below(70), .la = (enum layout)random_below(LAYOUTS),
+                                  .lb = (enum layout)random_below(LAYOUTS), .same_b = i % 5 == 0, .add = i % 7 == 0, .alpha = 1, .beta = 1});
+    }
+    for (int m = 1; m <= 4; m++) {
+      float a[50 * 12], b[50 * 12], c[50 * 16], alone[16];
+      for (int i = 0; i < MX_COUNT(a); i++) a[i] = (float)random_below(1000) / 7, b[i] = (float)random_below(1000) / 7;
+      struct cpu_gemm g = {.dtype = MX_FLOAT32, .m = m, .n = m, .k = 3, .a = a, .a_row = 3, .a_col = 1, .b = b, .b_row = m, .b_col = 1, .c = c};
+      struct cpu_gemm_batch batch = {.ndim = 2, .shape = {5, 10}, .a = {120, 12}, .b = {120, 12}};
+      CHECK_OK(cpu_gemm_run(table, &g, &batch));
+      for (int i = 0; i < 50; i++) {
+        g.a = a + i * 12, g.b = b + i * 12, g.c = alone;
+        CHECK_OK(cpu_gemm_run(table, &g, NULL));
+        CHECK(memcmp(alone, c + i * m * m, (size_t)(m * m) * sizeof *c) == 0);
+      }
+    }
+  }
+}
+
+TEST(few_rows_and_columns_of_many_terms_agree_with_plain_sums) {
+  EACH_TABLE(table) {
+    for (int d = 0; d < MX_COUNT(floats); d++) {
+      for (int i = 0; i < 60; i++) {
+        check_scene(&(struct scene){.table = table, .dtype = floats[d], .m = 1 + random_below(i % 3 ? 9 : 34), .n = 1 + random_below(18),
+                                    .k = 500 + random_below(700), .count = 1, .la = (enum layout)(i % LAYOUTS),
+                                    .lb = (enum layout)random_below(LAYOUTS)});
+      }
+    }
+    check_scene(&(struct scene){.table = table, .dtype = MX_FLOAT32, .m = 3, .n = 4, .k = 70001, .count = 1});
+    check_scene(&(struct scene){.table = table, .dtype = MX_FLOAT64, .m = 4, .n = 1, .k = 70001, .count = 1, .la = COLUMNS});
+    check_scene(&(struct scene){.table = table, .dtype = MX_FLOAT32, .m = 4, .n = 3, .k = 70001, .count = 1, .lb = COLUMNS});
+  }
+}
+
 TEST(products_beyond_one_super_block_are_whole) {
   EACH_TABLE(table) {
     check_scene(&(struct scene){.table = table, .dtype = MX_FLOAT32, .m = 1100, .n = 40, .k = 30, .count = 1});
