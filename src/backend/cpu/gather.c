@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 256, PARALLEL_BYTES = 1 << 16 };
+enum { CHUNK = 256, PARALLEL_BYTES = 1 << 16, NO_CALL_BYTES = 512 };
 
 struct gather {
   const struct mx_tensor *a, *const *index;
@@ -77,6 +77,11 @@ static void gather_slices(void *ctx, int64_t begin, int64_t end) {
       continue;
     }
 #undef ELEMENTS
+    if (g->slice.ndim == 1 && g->slice.strides[0] == 1 && bytes % 64 == 0 && bytes <= NO_CALL_BYTES) {
+      for (int64_t i = 0; i < m; i++)
+        for (int64_t k = 0; k < bytes; k += 64) memcpy(to + i * bytes + k, from + offset[i] * size + k, 64);
+      continue;
+    }
     for (int64_t i = 0; i < m; i++) cpu_box_read(&g->slice, from + offset[i] * size, to + i * bytes);
   }
 }
