@@ -365,10 +365,10 @@ mx_array *mx_median(mx_build *b, mx_array *a, const int *axes, int n, bool keepd
   int64_t count = x->t.shape[last];
   if (count == 0) return mx_build_fail(b, MX_EVALUE, "[median] Cannot take median along empty axis.");
   int64_t middle[2] = {(count - 1) / 2, count / 2};
-  mx_array *parts[4], *value[2], *whole = x;
+  mx_array *parts[4], *value[2], *whole = x, *order = mx_partition(b, whole, middle[0], &last); /* both in their places */
   for (int i = 0; i < 2; i++) {
     if (i && middle[0] == middle[1]) break;
-    mx_split_at(b, mx_partition(b, whole, middle[i], &last), (int64_t[]){middle[i], middle[i] + 1}, 2, last, parts);
+    mx_split_at(b, order, (int64_t[]){middle[i], middle[i] + 1}, 2, last, parts);
     value[i] = parts[1];
   }
   x = value[0];

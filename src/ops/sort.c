@@ -47,7 +47,7 @@ static mx_array *sorted(mx_build *b, const struct mx_prim *prim, const char *op,
 mx_array *mx_sort(mx_build *b, mx_array *a, const int *axis) { return sorted(b, &mx_prim_sort, "sort", a, axis); }
 mx_array *mx_argsort(mx_build *b, mx_array *a, const int *axis) { return sorted(b, &mx_prim_argsort, "argsort", a, axis); }
 
-/* A partition is any order with the k-th element in its sorted place: here lesser, equal and greater ones, each as they came. */
+/* A partition is any order with the k-th element in its sorted place; here the one of rank k + 1 is in its own, too (for medians). */
 static mx_array *partitioned(mx_build *b, const struct mx_prim *prim, const char *op, mx_array *a, int64_t kth, const int *axis) {
   int at = 0;
   char text[MX_SHAPE_TEXT];

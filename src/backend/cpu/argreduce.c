@@ -20,6 +20,7 @@ struct arg {
   size_t size, acc_size;
   int64_t n, step;
   cpu_tile_fn equal, differ;
+  int64_t (*find)(int64_t n, const void *src, const void *value); /* or NULL */
   void (*block)(int64_t n, void *acc, const void *src);
   void (*fold)(int64_t n, void *acc, const void *src);
   /* best[i], at[i] take src[i], row where that is better. */
@@ -67,6 +68,7 @@ static const char *load(const struct arg *g, const char *from, int64_t n, char *
 
 /* Where the first of n elements is that equals `value` (is NaN, when that is); -1 when none. */
 static int64_t find(const struct arg *g, int64_t n, const char *src, const char *value) {
+  if (g->find) return g->find(n, src, value);
   uint8_t flag[BLOCK], nan;
   _Alignas(16) char same[BLOCK * 8];
   g->differ(1, &nan, value, value, NULL);
@@ -109,8 +111,14 @@ static void arg_rows(void *ctx, int64_t begin, int64_t end) {
   const struct mx_tensor *t = g->in;
   int64_t shape[MX_MAX_NDIM];
   for (int d = 0; d < t->ndim; d++) shape[d] = d == g->axis ? 1 : t->shape[d];
-  for (int64_t r = begin; r < end; r++)
-    g->out[r] = arg_row(g, (const char *)t->data + cpu_offset(t->ndim, shape, t->strides, r) * (int64_t)g->size);
+  bool direct = g->find && g->step == 1 && !g->widen && g->n <= BLOCK;
+  for (int64_t r = begin; r < end; r++) {
+    const char *from = (const char *)t->data + cpu_offset(t->ndim, shape, t->strides, r) * (int64_t)g->size;
+    uint64_t extreme;
+    if (direct) g->block(g->n, &extreme, from);
+    int64_t hit = direct ? g->find(g->n, from, &extreme) : arg_row(g, from);
+    g->out[r] = (uint32_t)(hit < 0 ? 0 : hit);
+  }
 }
 
 /* COLUMNS results side by side, row after row: the last dimension is kept and wide. */
@@ -147,7 +155,7 @@ int cpu_argreduce(const struct mx_call *c, struct mx_tensor *const *in, struct m
   struct arg g = {.in = t, .out = out[0]->data, .axis = (int)c->p.ints[0], .acc = acc, .size = mx_dtype_size(t->dtype),
                   .acc_size = mx_dtype_size(acc), .widen = half ? table->cast[t->dtype][acc] : NULL,
                   .equal = table->op[MX_PRIM_equal][acc], .differ = table->op[MX_PRIM_not_equal][acc],
-                  .block = table->reduce_block[op][acc], .fold = table->reduce_fold[op][acc],
+                  .find = table->find[acc], .block = table->reduce_block[op][acc], .fold = table->reduce_fold[op][acc],
                   .better = better_of[p->op == MX_ARGMIN ? MX_ARGMIN : MX_ARGMAX][acc]};
   g.n = t->shape[g.axis];
   g.step = t->strides[g.axis];

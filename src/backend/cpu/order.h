@@ -7,15 +7,13 @@
 
 /* Floats by their bits: negative ones turned round, the sign's bit turned; -0 as 0. */
 static inline uint32_t cpu_key_float(uint32_t u, uint32_t inf, uint32_t sign) {
-  if ((u & (sign - 1)) > inf) return sign | (sign - 1);
-  if (u == sign) u = 0;
-  return u & sign ? ~u & (sign | (sign - 1)) : u | sign;
+  uint32_t all = sign | (sign - 1), x = u == sign ? 0 : u, key = x & sign ? ~x & all : x | sign;
+  return (u & (sign - 1)) > inf ? all : key;
 }
 static inline uint64_t cpu_key_double(uint64_t u) {
   const uint64_t sign = 1ull << 63, inf = 0x7ffull << 52;
-  if ((u & (sign - 1)) > inf) return UINT64_MAX;
-  if (u == sign) u = 0;
-  return u & sign ? ~u : u | sign;
+  uint64_t x = u == sign ? 0 : u, key = x & sign ? ~x : x | sign;
+  return (int64_t)(u & (sign - 1)) > (int64_t)inf ? UINT64_MAX : key;
 }
 static inline uint32_t cpu_key_f32(uint32_t u) { return cpu_key_float(u, 0x7f800000u, 0x80000000u); }
 static inline uint64_t cpu_key_c64(uint64_t u) { return (uint64_t)cpu_key_f32((uint32_t)u) << 32 | cpu_key_f32((uint32_t)(u >> 32)); }

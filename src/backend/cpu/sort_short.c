@@ -16,98 +16,18 @@ struct shorts {
   struct cpu_sort *s;
   int64_t rows, side, room; /* side: rows at once; room: n filled up to what the kernels take */
   int64_t width, across;    /* columns: rows that stand side by side in memory, and how many blocks they make */
+  int64_t spacing;          /* from one row to the next, where that is always the same and their elements stand together; or 0 */
   int key;                  /* log2 of its size */
   bool columns;
 };
 
-/* Values to keys: KEY(bits of the value, bits of the key, the key of x, whether the row is odd). */
-#define FLOAT_KEY(bits) x ^ (x >> (bits - 1) ? (uint##bits##_t)-1 >> 1 : 0)
-#define FLOAT_ODD(bits, inf) (x == (uint##bits##_t)1 << (bits - 1)) | ((x & (uint##bits##_t)-1 >> 1) > (uint##bits##_t)(inf))
-#define EACH_VALUE(dtype, KEY)                                                                                \
-  switch (dtype) {                                                                                            \
-  case MX_BOOL:                                                                                               \
-  case MX_UINT8: KEY(8, 16, x, 0) break;                                                                      \
-  case MX_INT8: KEY(8, 16, x ^ 0x80, 0) break;                                                                \
-  case MX_UINT16: KEY(16, 16, x ^ 0x8000, 0) break;                                                           \
-  case MX_INT16: KEY(16, 16, x, 0) break;                                                                     \
-  case MX_UINT32: KEY(32, 32, x ^ 0x80000000u, 0) break;                                                      \
-  case MX_INT32: KEY(32, 32, x, 0) break;                                                                     \
-  case MX_UINT64: KEY(64, 64, x ^ (uint64_t)1 << 63, 0) break;                                                \
-  case MX_INT64: KEY(64, 64, x, 0) break;                                                                     \
-  case MX_FLOAT16: KEY(16, 16, FLOAT_KEY(16), FLOAT_ODD(16, 0x7c00)) break;                                                  \
-  case MX_BFLOAT16: KEY(16, 16, FLOAT_KEY(16), FLOAT_ODD(16, 0x7f80)) break;                                                 \
-  case MX_FLOAT32: KEY(32, 32, FLOAT_KEY(32), FLOAT_ODD(32, 0x7f800000)) break;                                              \
-  default: KEY(64, 64, FLOAT_KEY(64), FLOAT_ODD(64, 0x7ff0000000000000)) break;                                              \
-  }
-
-/* `lines` runs of n values, `from` elements apart, to keys `to` apart. Whether one of them is odd. */
-static bool keys_of_values(enum mx_dtype dtype, int64_t lines, int64_t n, void *keys, int64_t to, const void *values, int64_t from) {
-  uint64_t strange = 0;
-#define KEY(bits, kbits, key, odd)                                                                            \
-  for (int64_t l = 0; l < lines; l++) {                                                                       \
-    const uint##bits##_t *v = (const uint##bits##_t *)values + l * from;                                      \
-    uint##kbits##_t *k = (uint##kbits##_t *)keys + l * to, any = 0;                                           \
-    for (int64_t i = 0; i < n; i++) {                                                                         \
-      uint##bits##_t x = v[i];                                                                                \
-      k[i] = (uint##kbits##_t)(key);                                                                          \
-      any |= (uint##kbits##_t)(odd);                                                                          \
-    }                                                                                                         \
-    strange |= any;                                                                                           \
-  }
-  EACH_VALUE(dtype, KEY)
-#undef KEY
-  return strange;
-}
-static void values_of_keys(enum mx_dtype dtype, int64_t lines, int64_t n, void *values, int64_t to, const void *keys, int64_t from) {
-#define KEY(bits, kbits, value, odd)                                                                          \
-  for (int64_t l = 0; l < lines; l++) {                                                                       \
-    const uint##kbits##_t *k = (const uint##kbits##_t *)keys + l * from;                                      \
-    uint##bits##_t *v = (uint##bits##_t *)values + l * to;                                                    \
-    for (int64_t i = 0; i < n; i++) {                                                                         \
-      uint##kbits##_t x = k[i];                                                                               \
-      v[i] = (uint##bits##_t)(value);                                                                         \
-    }                                                                                                         \
-  }
-  EACH_VALUE(dtype, KEY)
-#undef KEY
-}
-
-/* Keys of 32 bits above positions; line l of a column has position l, else element i has position i. */
-static void keys_of_positions(enum mx_dtype dtype, int64_t lines, int64_t n, int64_t *keys, int64_t to, const void *values, int64_t from) {
-  bool column = lines > 1;
-#define KEYS(bits, kbits, key)                                                                                \
-  for (int64_t l = 0; l < lines; l++) {                                                                       \
-    const uint##bits##_t *v = (const uint##bits##_t *)values + l * from;                                      \
-    int64_t *k = keys + l * to;                                                                               \
-    for (int64_t i = 0; i < n; i++) {                                                                         \
-      uint##bits##_t u = v[i];                                                                                \
-      k[i] = (int64_t)((uint64_t)((key) ^ 0x80000000u) << 32 | (uint64_t)(column ? l : i));                   \
-    }                                                                                                         \
-  }
-  CPU_KEYS(dtype, KEYS)
-#undef KEYS
-}
-
-/* Keys of 64 bits: the 32 bits from the first on that not all keys of the row share, above positions. */
-static void keys_of_wide(enum mx_dtype dtype, int64_t n, int64_t *keys, const void *values) {
-  uint64_t differ = 0, first = 0;
-#define KEYS(bits, kbits, key)                                                                                \
-  for (int64_t i = 0; i < n; i++) {                                                                           \
-    uint##bits##_t u = ((const uint##bits##_t *)values)[i];                                                   \
-    keys[i] = (int64_t)(key);                                                                                 \
-    if (i == 0) first = (uint64_t)keys[0];                                                                    \
-    differ |= (uint64_t)keys[i] ^ first;                                                                      \
-  }
-  CPU_KEYS(dtype, KEYS)
-#undef KEYS
-  int shift = differ >> 32 ? 32 - __builtin_clzll(differ) : 0;
-  for (int64_t i = 0; i < n; i++) keys[i] = (int64_t)(((uint64_t)keys[i] >> shift ^ 0x80000000u) << 32 | (uint64_t)i);
-}
-/* Positions that such keys put in order, but for those of equal keys. False where that are too many. */
+/* Positions that keys of sort_wide put in order, but for those of equal keys. False where that are too many. */
 static bool settle_wide(enum mx_dtype dtype, int64_t n, uint32_t *at, const int64_t *keys, const void *values) {
-  int64_t moves = 4 * n;
-  for (int64_t i = 0; i < n; i++) {
-    uint32_t p = at[i] = (uint32_t)keys[i];
+  int64_t moves = 4 * n, ties = 0;
+  for (int64_t i = 0; i < n; i++) at[i] = (uint32_t)keys[i];
+  for (int64_t i = 1; i < n; i++) ties += keys[i] >> 32 == keys[i - 1] >> 32;
+  for (int64_t i = 1; i < n && ties > 0; i++) {
+    uint32_t p = at[i];
     int64_t j = i;
     for (; j > 0 && keys[j - 1] >> 32 == keys[i] >> 32; j--) {
       uint64_t before = 0, mine = 0;
@@ -154,23 +74,32 @@ static void sort_block(const struct shorts *b, int64_t first, int64_t m, char *k
   enum mx_dtype dtype = s->in->dtype;
   int64_t n = s->n, line = b->room << b->key;
   bool odd[SIDE] = {false};
-  for (int64_t r = 0; r < m; r++) {
+  bool at_once = b->spacing && !s->positions && b->room == n;
+  if (at_once) {
+    const char *from = (const char *)s->in->data + first * b->spacing * (int64_t)s->size;
+    at_once = !cpu_tile_table()->sort_keys(dtype, m, n, keys, n, from, b->spacing);
+  }
+  for (int64_t r = 0; r < m && !at_once; r++) {
     char *k = keys + r * line;
     const char *from = row_values(s, first + r, held);
-    if (!s->positions) odd[r] = keys_of_values(dtype, 1, n, k, 0, from, 0);
-    else if (s->wide) keys_of_wide(dtype, n, (int64_t *)k, from);
-    else keys_of_positions(dtype, 1, n, (int64_t *)k, 0, from, 0);
+    if (!s->positions) odd[r] = cpu_tile_table()->sort_keys(dtype, 1, n, k, 0, from, 0);
+    else if (s->wide) cpu_tile_table()->sort_wide(dtype, n, (int64_t *)k, from);
+    else cpu_tile_table()->sort_positions(dtype, 1, n, (int64_t *)k, 0, from, 0);
     fill_up(b, k, n, b->room);
   }
   if (m < b->side) memset(keys + m * line, 0, (size_t)((b->side - m) * line));
   cpu_tile_table()->sort_rows[b->key - 1](b->room, keys, room);
+  if (at_once) {
+    cpu_tile_table()->sort_values(dtype, m, n, row_result(s, first, s->size), n, keys, n);
+    return;
+  }
   for (int64_t r = 0; r < m; r++) {
     const char *k = keys + r * line;
     size_t size = s->positions ? 4 : s->size;
     char *to = row_result(s, first + r, size), *into = s->inner == 1 ? to : room;
     if (s->positions && s->wide) odd[r] = !settle_wide(dtype, n, (uint32_t *)(void *)into, (const int64_t *)k, row_values(s, first + r, held));
     else if (s->positions) for (int64_t i = 0; i < n; i++) ((uint32_t *)into)[i] = (uint32_t)((const int64_t *)k)[i];
-    else values_of_keys(dtype, 1, n, into, 0, k, 0);
+    else cpu_tile_table()->sort_values(dtype, 1, n, into, 0, k, 0);
     if (odd[r]) cpu_sort_rows(s, first + r, first + r + 1);
     else if (into != to) cpu_store_strided(size, n, to, s->inner, into);
   }
@@ -184,8 +113,8 @@ static void sort_across(const struct shorts *b, int64_t first, int64_t m, char *
   const char *from = (const char *)s->in->data + cpu_sort_offset(s, first) * (int64_t)s->size;
   bool odd = false;
   if (m < b->side) memset(keys, 0, (size_t)(n * line));
-  if (s->positions) keys_of_positions(dtype, n, m, (int64_t *)keys, b->side, from, s->step);
-  else odd = keys_of_values(dtype, n, m, keys, b->side, from, s->step);
+  if (s->positions) cpu_tile_table()->sort_positions(dtype, n, m, (int64_t *)keys, b->side, from, s->step);
+  else odd = cpu_tile_table()->sort_keys(dtype, n, m, keys, b->side, from, s->step);
   fill_up(b, keys, n * b->side, b->room * b->side);
   cpu_tile_table()->sort_columns[b->key - 1](b->room, keys);
   if (s->positions) {
@@ -195,7 +124,7 @@ static void sort_across(const struct shorts *b, int64_t first, int64_t m, char *
   } else if (odd) {
     cpu_sort_rows(s, first, first + m);
   } else {
-    values_of_keys(dtype, n, m, row_result(s, first, s->size), s->inner, keys, b->side);
+    cpu_tile_table()->sort_values(dtype, n, m, row_result(s, first, s->size), s->inner, keys, b->side);
   }
 }
 
@@ -232,6 +161,11 @@ bool cpu_sort_short(struct cpu_sort *s, int64_t rows) {
   b.room = (s->n + whole - 1) / whole * whole;
   b.columns = s->axis != last && t->strides[last] == 1 && t->shape[last] >= b.side / 2 && !(s->positions && s->wide);
   if (b.columns) b.room = MX_ALIGN_UP(s->n, CPU_SORT_RUN);
+  if (s->step == 1 && s->axis == last && last > 0) {
+    b.spacing = t->strides[last - 1];
+    for (int d = last - 1; d > 0; d--)
+      if (t->strides[d - 1] != t->strides[d] * t->shape[d]) b.spacing = 0;
+  }
   b.width = b.columns ? t->shape[last] : rows;
   b.across = (b.width + b.side - 1) / b.side;
   cpu_parallel_for(rows / b.width * b.across, GRAIN / (s->n * b.side) + 1, sort_blocks, &b);

@@ -61,6 +61,15 @@ struct cpu_tile_table {
   int sort_bytes;
   void (*sort_columns[3])(int64_t n, void *keys);
   void (*sort_rows[3])(int64_t n, void *keys, void *room);
+  /* `lines` runs of n values, `from` elements apart, to such keys `to` apart, and back. All dtypes but complex64; 8 bits to 16.
+   * True: one is -0 or NaN, whose order or bits its key does not tell. */
+  bool (*sort_keys)(enum mx_dtype dtype, int64_t lines, int64_t n, void *keys, int64_t to, const void *values, int64_t from);
+  void (*sort_values)(enum mx_dtype dtype, int64_t lines, int64_t n, void *values, int64_t to, const void *keys, int64_t from);
+  /* Keys of 64 bits: those of order.h above positions, of dtypes whose keys have 32 bits; of the others. */
+  void (*sort_positions)(enum mx_dtype dtype, int64_t lines, int64_t n, int64_t *keys, int64_t to, const void *values, int64_t from);
+  void (*sort_wide)(enum mx_dtype dtype, int64_t n, int64_t *keys, const void *values);
+  /* Of 32 and 64-bit dtypes, where the target has an instruction for it: the first i < n with src[i] == *value (both NaN), or -1. */
+  int64_t (*find[MX_DTYPE_COUNT])(int64_t n, const void *src, const void *value);
   /* dst[i] = e^(src[i] - max), n <= CPU_REDUCE_BLOCK; *sum = their sum, as reduce_block gives it. dst may be src. */
   void (*exp_sum)(int64_t n, float *dst, const float *src, float max, float *sum);
 };

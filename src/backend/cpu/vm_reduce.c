@@ -15,6 +15,7 @@ enum {
   COLUMN_BYTES = 2048, /* of accumulators side by side: as many as there are lanes stay in L2 */
   SHORT_ROW = 256,     /* up to here several rows make a tile */
   SHORT_REDUCTION = 12, /* up to here many results side by side are better than one after the other */
+  LONG_BLOCK = 8192,
   FIRST_BLOCKS = 32,    /* of a single truth: looked at before other threads are called */
 };
 
@@ -36,6 +37,7 @@ struct reduction {
   struct vm_space walk;  /* columns: the reduced dimensions */
   struct vm_space run;   /* short rows: the kept, then the reduced dimensions; columns of one tile: the reduced, then the last kept */
   int64_t nouter, nreduced, nblocks, ncolumns, nctiles, width; /* width: columns of one tile */
+  int64_t length;   /* of a block */
   int64_t together; /* of a tile: short rows, or reduced elements of every column */
   char *partials; /* [outer][block] accumulators (rows), [outer][block][column] (columns) */
 };
@@ -103,8 +105,7 @@ static void dot_block(const struct reduction *t, int64_t at, int64_t at_too, int
 /* Rows: one block of one result. */
 static void row_block(const struct reduction *t, struct vm_worker *w, const int64_t *base, int64_t block, void *acc) {
   _Alignas(64) char whole[CPU_REDUCE_BLOCK * 8];
-  int64_t start = block * CPU_REDUCE_BLOCK;
-  int64_t n = t->nreduced - start < CPU_REDUCE_BLOCK ? t->nreduced - start : CPU_REDUCE_BLOCK;
+  int64_t start = block * t->length, n = t->nreduced - start < t->length ? t->nreduced - start : t->length;
   if (t->dot) {
     dot_block(t, base[0] + start, base[t->vm.p->nin - 1] + start, n, acc);
     return;
@@ -246,6 +247,7 @@ static bool split(struct reduction *t, const struct mx_program_run *r) {
   vm_collapse(&t->outer, nin);
   vm_collapse(&reduced, nin);
   t->nreduced = vm_count(&reduced);
+  t->length = CPU_REDUCE_BLOCK;
   t->nblocks = (t->nreduced + CPU_REDUCE_BLOCK - 1) / CPU_REDUCE_BLOCK;
   t->ncolumns = 1;
   bool by_columns = prefer_columns(&t->outer, &reduced, t->nreduced, nin);
@@ -307,7 +309,7 @@ static void (*choose_walk(struct reduction *t, bool by_columns, int nin, const s
 
 /* Cuts the space in pieces of work; gives how many, and how many elements each has. */
 static int64_t cut(struct reduction *t, void (*body)(void *, int64_t, int64_t), int64_t *each) {
-  int64_t block = t->nreduced < CPU_REDUCE_BLOCK ? t->nreduced : CPU_REDUCE_BLOCK;
+  int64_t block = t->nreduced < t->length ? t->nreduced : t->length;
   if (body == columns) {
     if (t->nctiles == 1) t->width = t->ncolumns;
     if (t->width > t->vm.tile) t->width = t->vm.tile;
@@ -338,7 +340,12 @@ static void choose_block(struct reduction *t, const struct vm_space *s) {
   }
   for (int k = 0; k < p->nin && in_order; k++) in_order = s->ndim == 0 || s->strides[k][0] == 1;
   if (!in_order || t->widen) return;
-  if (p->ninstr == 0 && p->nin == 1) t->plain = t->vm.in_data[0];
+  if (p->ninstr == 0 && p->nin == 1) {
+    t->plain = t->vm.in_data[0];
+    bool exact = !mx_dtype_is_inexact(t->acc) && !sum; /* truths and extremes of integers: no order to keep */
+    if (exact && t->block != table->reduce_block[CPU_PROD][t->acc]) t->length = LONG_BLOCK;
+    t->nblocks = (t->nreduced + t->length - 1) / t->length;
+  }
   const struct mx_instr *in = &p->code[0];
   if (p->ninstr != 1 || value != p->nin || !sum || in->key != t->acc || (in->prim != MX_PRIM_square && in->prim != MX_PRIM_multiply)) return;
   t->dot = table->dot[t->acc];

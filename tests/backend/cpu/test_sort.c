@@ -87,6 +87,7 @@ static void check_values(enum mx_dtype dtype, int64_t rows, int64_t n, int64_t a
       wrong += before(a, from, earlier) || (!before(a, earlier, from) && from <= earlier);
     }
     wrong += sum != n * (n - 1) / 2;
+    for (int64_t k = kth + 2; k < n; k++) wrong += before(parted, base + k * step, base + (kth + 1) * step);
     wrong += !same_element(parted, base + kth * step, sorted, base + kth * step) && get(parted, base + kth * step) != get(sorted, base + kth * step) &&
              !isnan(get(sorted, base + kth * step));
   }
@@ -102,6 +103,14 @@ TEST(rows_of_every_length_and_number_are_sorted_many_at_once) {
       check_values((enum mx_dtype)dtype, 33, lengths[i], i % 3 == 0, !(i & 1));
       check_values((enum mx_dtype)dtype, 40, lengths[i], 0, false);
     }
+}
+
+TEST(partitions_of_long_rows_have_two_ranks_in_their_places) {
+  const enum mx_dtype dtypes[] = {MX_UINT8, MX_FLOAT16, MX_INT32, MX_FLOAT32, MX_INT64, MX_FLOAT64};
+  for (int i = 0; i < MX_COUNT(dtypes); i++) {
+    check_values(dtypes[i], 2, 5000, 1, i & 1);
+    check_values(dtypes[i], 1, 20011, 0, !(i & 1));
+  }
 }
 
 TEST(long_rows_are_sorted_by_their_digits_and_by_threads) {

@@ -2,6 +2,7 @@
 #ifndef MX_CPU_SIMD_HEADERS_H
 #define MX_CPU_SIMD_HEADERS_H
 
+#include "backend/cpu/order.h"
 #include "backend/cpu/tile_table.h"
 #include "core/compiler.h"
 #include "core/half.h"
