@@ -95,12 +95,13 @@ static int claim_visit(void *ctx, mx_node *n, bool *enter) {
   if (n->epoch == e->epoch) return MX_OK;
   uint8_t state = atomic_load_explicit(&n->state, memory_order_acquire);
   if (state == MX_FAILED) return node_raise(n);
+  /* Seen once, seen for this walk: a node that another evaluation gives back meanwhile would stand behind what waits for it. */
+  n->epoch = e->epoch;
   if (state != MX_LAZY) return MX_OK;
   if (n->flags & MX_NODE_PLACEHOLDER)
     return mx_fail(MX_EVALUE,
                    "[eval] Attempting to eval an array during function transformations like compile or vmap is not allowed: "
                    "it depends on an argument of the function that is being transformed.");
-  n->epoch = e->epoch;
   *enter = true;
   return MX_OK;
 }
@@ -121,7 +122,7 @@ static int claim(struct eval *e, mx_array *const *arrays, int64_t n) {
 
 static bool claim_listed(void *ctx, const mx_node *n) {
   const struct eval *e = ctx;
-  return n->epoch == e->epoch && n->prim;
+  return n->claim == e->epoch && n->prim;
 }
 
 /* Somebody besides the claimed consumers holds it, or a gradient will want it. */
