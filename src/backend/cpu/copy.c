@@ -74,34 +74,42 @@ static void run(size_t size, int64_t n, char *dst, int64_t d, const char *src, i
   }
 }
 
+void cpu_runs_begin(struct cpu_runs *r, const struct mx_tensor *t, int64_t start, int64_t n) {
+  r->t = t;
+  r->left = n;
+  r->offset = r->length = 0;
+  for (int d = t->ndim - 1; d >= 0; d--) {
+    r->at[d] = start % t->shape[d];
+    start /= t->shape[d];
+    r->offset += r->at[d] * t->strides[d];
+  }
+}
+
+bool cpu_runs_next(struct cpu_runs *r) {
+  const struct mx_tensor *t = r->t;
+  int last = t->ndim - 1;
+  r->left -= r->length;
+  r->offset += r->length * t->strides[last];
+  r->at[last] += r->length;
+  for (int d = last; d > 0 && r->at[d] == t->shape[d]; d--) {
+    r->offset += t->strides[d - 1] - r->at[d] * t->strides[d];
+    r->at[d] = 0;
+    r->at[d - 1]++;
+  }
+  r->length = t->shape[last] - r->at[last] < r->left ? t->shape[last] - r->at[last] : r->left;
+  return r->left > 0;
+}
+
 void cpu_load(const struct mx_tensor *t, int64_t start, int64_t n, void *dst) {
   size_t size = mx_dtype_size(t->dtype);
-  int last = t->ndim - 1;
   char *to = dst;
-  if (last < 0) {
+  if (t->ndim == 0) {
     if (n) memcpy(dst, t->data, size);
     return;
   }
-  int64_t at[MX_MAX_NDIM], offset = 0;
-  for (int d = last; d >= 0; d--) {
-    at[d] = start % t->shape[d];
-    start /= t->shape[d];
-    offset += at[d] * t->strides[d];
-  }
-  while (n > 0) {
-    int64_t m = t->shape[last] - at[last];
-    if (m > n) m = n;
-    run(size, m, to, 1, (const char *)t->data + offset * (int64_t)size, t->strides[last]);
-    to += (size_t)m * size;
-    n -= m;
-    offset += m * t->strides[last];
-    at[last] += m;
-    for (int d = last; d > 0 && at[d] == t->shape[d]; d--) {
-      offset += t->strides[d - 1] - at[d] * t->strides[d];
-      at[d] = 0;
-      at[d - 1]++;
-    }
-  }
+  struct cpu_runs r;
+  for (cpu_runs_begin(&r, t, start, n); cpu_runs_next(&r); to += (size_t)r.length * size)
+    run(size, r.length, to, 1, (const char *)t->data + r.offset * (int64_t)size, t->strides[t->ndim - 1]);
 }
 
 void cpu_box_set(struct cpu_box *b, size_t size, int ndim, const int64_t *shape, const int64_t *strides) {

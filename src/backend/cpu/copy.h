@@ -10,6 +10,15 @@
 /* n elements from linear index `start` of t in row-major order, into a contiguous run. */
 void cpu_load(const struct mx_tensor *t, int64_t start, int64_t n, void *dst);
 
+/* The runs along its last dimension that n elements of t (of one dimension at least) lie in, from linear index `start` on. */
+struct cpu_runs {
+  const struct mx_tensor *t;
+  int64_t at[MX_MAX_NDIM], left;
+  int64_t offset, length; /* of this run: its first element, counted from t's data; how many */
+};
+void cpu_runs_begin(struct cpu_runs *r, const struct mx_tensor *t, int64_t start, int64_t n);
+bool cpu_runs_next(struct cpu_runs *r); /* false: there is none more */
+
 /* A small box of elements, read or written again and again at different places: dimensions merged once. */
 struct cpu_box {
   size_t size; /* of an element */

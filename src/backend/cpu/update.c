@@ -87,26 +87,9 @@ void cpu_load_indices(const struct mx_tensor *t, int64_t start, int64_t n, int64
     load_run(t, start, 1, n, size, dst);
     return;
   }
-  int64_t at[MX_MAX_NDIM], offset = 0;
-  int last = t->ndim - 1;
-  for (int d = last; d >= 0; d--) {
-    at[d] = start % t->shape[d];
-    start /= t->shape[d];
-    offset += at[d] * t->strides[d];
-  }
-  while (n > 0) {
-    int64_t m = t->shape[last] - at[last] < n ? t->shape[last] - at[last] : n;
-    load_run(t, offset, t->strides[last], m, size, dst);
-    dst += m;
-    n -= m;
-    offset += m * t->strides[last];
-    at[last] += m;
-    for (int d = last; d > 0 && at[d] == t->shape[d]; d--) {
-      offset += t->strides[d - 1] - at[d] * t->strides[d];
-      at[d] = 0;
-      at[d - 1]++;
-    }
-  }
+  struct cpu_runs r;
+  for (cpu_runs_begin(&r, t, start, n); cpu_runs_next(&r); dst += r.length)
+    load_run(t, r.offset, t->strides[t->ndim - 1], r.length, size, dst);
 }
 
 struct check {
