@@ -28,7 +28,7 @@ static _Thread_local bool input_lost;
 struct eval {
   _Atomic int32_t refs; /* on the heap: the caller and the streams' jobs */
   bool heap;
-  uint32_t epoch;
+  uint64_t epoch;
   struct mx_walk order; /* the claimed nodes, inputs first; each with a reference until it is published */
   struct mx_arena arena;
   struct mx_step *steps;
@@ -57,7 +57,7 @@ static void node_settle(mx_node *n, enum mx_state state) {
  * claimed again, later than e, is not e's to wait for: that evaluation may wait for e. */
 static bool is_awaited(const mx_node *n, const struct eval *e) {
   if (atomic_load(&n->state) != MX_CLAIMED) return false;
-  return !e || (int32_t)(atomic_load_explicit(&n->claim, memory_order_relaxed) - e->epoch) <= 0;
+  return !e || atomic_load_explicit(&n->claim, memory_order_relaxed) <= e->epoch;
 }
 
 /* Waits while the node is claimed. MX_ECALLBACK when the wait was interrupted; else the caller looks at the state. */

@@ -35,10 +35,10 @@ struct planner {
   mx_array *const *outputs;
   int nout;
   struct mx_walk walk;
-  uint32_t epoch;
+  uint64_t epoch;
   bool *wanted;   /* by the walk's order: an output of the plan */
   /* Inputs and constants: nodes of the epoch `leaves`, whose mark is where the places of their outputs begin in leaf_place. */
-  uint32_t leaves;
+  uint64_t leaves;
   int32_t *leaf_place;
   int64_t nleaf, leaf_room;
 };

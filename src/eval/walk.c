@@ -6,12 +6,9 @@
 #include <string.h>
 
 mx_mutex mx_walk_lock = MX_MUTEX_INIT;
-static uint32_t last_epoch;
+static uint64_t last_epoch;
 
-uint32_t mx_walk_epoch(void) {
-  if (!++last_epoch) last_epoch = 1;
-  return last_epoch;
-}
+uint64_t mx_walk_epoch(void) { return ++last_epoch; }
 
 void mx_walk_init(struct mx_walk *w) {
   w->nodes = w->few;

@@ -8,7 +8,7 @@
 
 /* Guards epoch and mark of every node. A walk takes a fresh epoch under it; nodes with that epoch are its own. */
 extern mx_mutex mx_walk_lock;
-uint32_t mx_walk_epoch(void);
+uint64_t mx_walk_epoch(void); /* never 0, never one that was given before */
 
 struct mx_walk {
   mx_node **nodes; /* the result */

@@ -93,10 +93,11 @@ struct mx_node {
   uint8_t flags;
   _Atomic bool detached; /* inputs were let go */
   _Atomic bool awaited;  /* some thread waits for it to leave the claimed state */
-  uint32_t epoch, mark;  /* eval's, under its claim lock: which walk saw it last, and its place there */
-  mx_node *link;         /* in the list of the dying */
-  _Atomic uint32_t claim; /* the walk that claimed it last; written before the state */
+  uint64_t epoch;        /* eval's, under its claim lock: which walk saw it last, */
+  uint32_t mark;         /* and its place there */
   int32_t nin, nout;
+  mx_node *link;          /* in the list of the dying */
+  _Atomic uint64_t claim; /* the walk that claimed it last; written before the state */
   mx_array **in;
   struct mx_params p; /* copies, inside this allocation; obj is a reference */
   struct mx_error *error; /* of a failed node */
