@@ -12,7 +12,7 @@ static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- QR by Householder reflections ---- */
 
-static int one_qr(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_qr(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
   int64_t m = l->m, n = l->n, k = l->k, size = (int64_t)f->size;
   int info = 0;
@@ -83,7 +83,7 @@ static int64_t svd_room(const struct cpu_linalg *l) {
          CPU_LINALG_ROOM(l->lwork * (int64_t)l->lapack->size);
 }
 
-static int one_svd(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_svd(struct cpu_linalg *l, int64_t at, char *room) {
   int64_t m = l->m, n = l->n, k = l->k, size = (int64_t)l->lapack->size;
   char *a = cpu_linalg_take(&room, m * n * size);
   cpu_linalg_load(l->in[0], at, false, a);
@@ -117,7 +117,7 @@ int cpu_svd(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tens
 
 /* ---- the pseudo-inverse V S⁺ Uᴴ; singular values up to max(m, n) eps times the largest count as zero ---- */
 
-static int one_pinv(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_pinv(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
   enum mx_dtype real = f->real_size == 8 ? MX_FLOAT64 : MX_FLOAT32;
   int64_t m = l->m, n = l->n, k = l->k, size = (int64_t)f->size;
@@ -161,8 +161,8 @@ static double complex det_of(const struct cpu_linalg *l, const void *a, void *co
   int info;
   memcpy(copy, a, (size_t)((int64_t)l->n * l->n) * l->lapack->size);
   l->lapack->getrf(&l->n, &l->n, copy, &l->n, pivots, &info);
-  double complex d = cpu_linalg_product(l->lapack->dtype, copy, l->n, pivots, &exponent);
-  return cpu_linalg_scaled(d, exponent);
+  double complex d = cpu_linalg_product(l->lapack->dtype, copy, l->n + 1, l->n, &exponent);
+  return cpu_linalg_scaled(cpu_linalg_odd(l->n, pivots) ? -d : d, exponent);
 }
 /* From the factors of getrf; false where they are too near to singular ones for an inverse to be exact. */
 static bool by_inverse(const struct cpu_linalg *l, char *out, int *pivots, char *work) {
@@ -174,7 +174,8 @@ static bool by_inverse(const struct cpu_linalg *l, char *out, int *pivots, char 
     low = x < low ? x : low, high = x > high ? x : high;
   }
   if (!(low > sqrt(eps) * high)) return false;
-  double complex product = cpu_linalg_product(d, out, l->n, pivots, &exponent), det = cpu_linalg_scaled(product, exponent);
+  double complex product = cpu_linalg_product(d, out, n + 1, l->n, &exponent);
+  double complex det = cpu_linalg_scaled(cpu_linalg_odd(l->n, pivots) ? -product : product, exponent);
   if (!(cabs(det) < 1e30) || cabs(det) < 1e-30) return false; /* its products would leave the range of float32 */
   int info;
   l->lapack->getri(&l->n, out, &l->n, pivots, work, &l->liwork, &info);
@@ -184,7 +185,7 @@ static bool by_inverse(const struct cpu_linalg *l, char *out, int *pivots, char 
   }
   return info == 0;
 }
-static int one_adjugate(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_adjugate(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
   enum mx_dtype d = f->dtype, real = f->real_size == 8 ? MX_FLOAT64 : MX_FLOAT32;
   int64_t n = l->n, bytes = n * n * (int64_t)f->size;
@@ -232,7 +233,7 @@ int cpu_adjugate(const struct mx_call *c, struct mx_tensor *const *in, struct mx
 
 /* ---- Eigh: the lower triangle of a Hermitian matrix ---- */
 
-static int one_eigh(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_eigh(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
   int64_t n = l->n, size = (int64_t)f->size;
   const char *job = l->mode == MX_PARTS_VALUES ? "N" : "V";
@@ -268,6 +269,7 @@ int cpu_eigh(const struct mx_call *c, struct mx_tensor *const *in, struct mx_ten
   l.room = CPU_LINALG_ROOM((int64_t)l.n * l.n * size) + CPU_LINALG_ROOM(l.liwork * (int64_t)sizeof(int)) +
            CPU_LINALG_ROOM(l.lrwork * (int64_t)l.lapack->real_size) + l.lwork * size;
   l.work = 9 * pow(l.n, 3);
+  cpu_linalg_small(&l, cpu_small_eigh);
   return cpu_linalg_run(&l);
 }
 
@@ -287,7 +289,7 @@ static void store_pairs(const struct cpu_linalg *l, const void *v, const void *i
     j += pair;
   }
 }
-static int one_eig(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_eig(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
   int64_t n = l->n, size = (int64_t)f->size;
   bool vectors = l->mode != MX_PARTS_VALUES;

@@ -19,7 +19,7 @@ int cpu_linalg_begin(struct cpu_linalg *l, const char *op, struct mx_tensor *con
   memset(l, 0, sizeof *l);
   l->op = op;
   l->out = out;
-  l->batch = 1;
+  l->batch = l->unit = 1;
   int64_t sizes[3] = {0};
   for (int i = 0; i < nin; i++) {
     const struct mx_tensor *t = l->in[i] = in[i];
@@ -36,7 +36,7 @@ int cpu_linalg_begin(struct cpu_linalg *l, const char *op, struct mx_tensor *con
   return l->lapack ? MX_OK : (int)mx_error_class();
 }
 
-static void note_failure(struct cpu_linalg *l, int64_t at, int info) {
+void cpu_linalg_note(struct cpu_linalg *l, int64_t at, int info) {
   uint64_t mine = (uint64_t)(at + 1) << 32 | (uint32_t)info, old = atomic_load(&l->failed);
   while ((!old || mine >> 32 < old >> 32) && !atomic_compare_exchange_weak(&l->failed, &old, mine)) continue;
 }
@@ -50,15 +50,17 @@ static void walk(void *ctx, int64_t begin, int64_t end) {
   }
   char *room = (char *)(((uintptr_t)scratch.data + 63) & ~(uintptr_t)63);
   for (int64_t i = begin; i < end; i++) {
-    int info = l->one(l, i, room);
-    if (info) note_failure(l, i, info);
+    int info = l->one(l, i * l->unit, room);
+    if (info) cpu_linalg_note(l, i, info);
   }
   cpu_scratch_give(&scratch);
 }
 
 int cpu_linalg_run(struct cpu_linalg *l) {
   enum { GRAIN = 1 << 17 };
-  cpu_parallel_for(l->batch, l->work < GRAIN ? (int64_t)(GRAIN / (l->work + 100)) + 1 : 1, walk, l);
+  int64_t units = (l->batch - 1) / l->unit + (l->batch > 0);
+  double work = l->small ? 4 * l->work + 1000 : l->work + 100; /* of a unit; what a call costs is in it */
+  cpu_parallel_for(units, work < GRAIN ? (int64_t)(GRAIN / work) + 1 : 1, walk, l);
   if (atomic_load(&l->no_memory))
     return mx_fail(MX_EMEMORY, "[%s] Out of memory for a workspace of %lld bytes.", l->op, (long long)l->room);
   uint64_t failed = atomic_load(&l->failed);
@@ -142,25 +144,23 @@ bool cpu_linalg_finite(enum mx_dtype d, const void *p, int64_t n) {
 
 /* Factors are taken out only where the product would leave the range of a double. */
 static bool in_range(double size) { return (size < 1e100 && size > 1e-100) || size == 0 || !isfinite(size); }
-static double real_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent) {
+static double real_product(enum mx_dtype d, const void *diagonal, int64_t step, int n, int64_t *exponent) {
   double product = 1;
   for (int i = 0; i < n; i++) {
-    int64_t at = (int64_t)i * (n + 1);
-    double x = d == MX_FLOAT32 ? (double)((const float *)lu)[at] : ((const double *)lu)[at];
+    double x = d == MX_FLOAT32 ? (double)((const float *)diagonal)[i * step] : ((const double *)diagonal)[i * step];
     int part, own;
     if (!in_range(fabs(x))) x = frexp(x, &own), *exponent += own;
-    product *= pivots[i] != i + 1 ? -x : x;
+    product *= x;
     if (!in_range(fabs(product))) product = frexp(product, &part), *exponent += part;
   }
   return product;
 }
-double complex cpu_linalg_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent) {
+double complex cpu_linalg_product(enum mx_dtype d, const void *diagonal, int64_t step, int n, int64_t *exponent) {
   *exponent = 0;
-  if (d != MX_COMPLEX64) return real_product(d, lu, n, pivots, exponent);
+  if (d != MX_COMPLEX64) return real_product(d, diagonal, step, n, exponent);
   double complex product = 1;
   for (int i = 0; i < n; i++) {
-    product *= cpu_linalg_get(d, lu, (int64_t)i * (n + 1));
-    if (pivots[i] != i + 1) product = -product;
+    product *= cpu_linalg_get(d, diagonal, i * step);
     double size = fmax(fabs(creal(product)), fabs(cimag(product)));
     if (in_range(size)) continue;
     int e;
@@ -186,7 +186,7 @@ static void clear_triangle(size_t size, int64_t n, char *rows, bool above) {
 
 /* ---- Cholesky: A = L Lᴴ. The rows of A are the columns of Aᵀ = Uᴴ U, and the columns of U are the rows of L = Uᵀ. ---- */
 
-static int one_cholesky(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_cholesky(struct cpu_linalg *l, int64_t at, char *room) {
   (void)room;
   char *out = cpu_linalg_at(l->out[0], at, (int64_t)l->n * l->n);
   int info = 0;
@@ -206,12 +206,13 @@ int cpu_cholesky(const struct mx_call *c, struct mx_tensor *const *in, struct mx
   l.routine = "potrf", l.reason = "The matrix is not positive definite";
   l.one = one_cholesky;
   l.work = pow(l.n, 3) / 3;
+  cpu_linalg_small(&l, cpu_small_cholesky);
   return cpu_linalg_run(&l);
 }
 
 /* ---- inverses: in place, of the transpose ---- */
 
-static int one_inverse(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_inverse(struct cpu_linalg *l, int64_t at, char *room) {
   char *out = cpu_linalg_at(l->out[0], at, (int64_t)l->n * l->n);
   int info = 0, *pivots = cpu_linalg_take(&room, (int64_t)l->n * (int64_t)sizeof(int));
   cpu_linalg_load(l->in[0], at, false, out);
@@ -241,12 +242,13 @@ int cpu_inverse(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
     l.lwork = cpu_linalg_size(l.lapack, first);
     l.room = CPU_LINALG_ROOM((int64_t)l.n * (int64_t)sizeof(int)) + (int64_t)l.lwork * (int64_t)l.lapack->size;
   }
+  cpu_linalg_small(&l, cpu_small_solve);
   return cpu_linalg_run(&l);
 }
 
 /* ---- solve: the transpose is factored, the transposed system solved ---- */
 
-static int one_solve(const struct cpu_linalg *l, int64_t at, char *room) {
+static int one_solve(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
   int64_t n = l->n, k = l->k, size = (int64_t)f->size;
   int info = 0, *pivots = cpu_linalg_take(&room, n * (int64_t)sizeof(int));
@@ -274,24 +276,29 @@ int cpu_solve(const struct mx_call *c, struct mx_tensor *const *in, struct mx_te
   int64_t n = l.n, k = l.k, size = (int64_t)l.lapack->size;
   l.room = CPU_LINALG_ROOM(n * (int64_t)sizeof(int)) + CPU_LINALG_ROOM(n * n * size) + n * k * size;
   l.work = pow(l.n, 3) * 2 / 3 + 2 * pow(l.n, 2) * l.k;
+  cpu_linalg_small(&l, cpu_small_solve);
   return cpu_linalg_run(&l);
 }
 
 /* ---- LU: out[0] both factors, out[1] the pivots, out[2] the permutation p with A = L[p, :] U ---- */
 
-static int one_lu(const struct cpu_linalg *l, int64_t at, char *room) {
-  int64_t m = l->m, n = l->n, k = l->k;
-  int info = 0, *pivots = cpu_linalg_take(&room, k * (int64_t)sizeof(int)), *rows = cpu_linalg_take(&room, m * (int64_t)sizeof(int));
-  cpu_linalg_load(l->in[0], at, true, room);
+void cpu_linalg_put_pivots(const struct cpu_linalg *l, int64_t at, const int *pivots, int64_t step, int first, void *room) {
+  int *rows = room;
+  uint32_t *swaps = (uint32_t *)(void *)cpu_linalg_at(l->out[1], at, l->k), *p = (uint32_t *)(void *)cpu_linalg_at(l->out[2], at, l->m);
   for (int i = 0; i < l->m; i++) rows[i] = i;
-  if (k) l->lapack->getrf(&l->m, &l->n, room, &l->m, pivots, &info);
-  uint32_t *swaps = (uint32_t *)(void *)cpu_linalg_at(l->out[1], at, k), *p = (uint32_t *)(void *)cpu_linalg_at(l->out[2], at, m);
   for (int i = 0; i < l->k; i++) {
-    int with = pivots[i] - 1, row = rows[i];
+    int with = pivots[i * step] - first, row = rows[i];
     swaps[i] = (uint32_t)with;
     rows[i] = rows[with], rows[with] = row;
   }
   for (int i = 0; i < l->m; i++) p[rows[i]] = (uint32_t)i;
+}
+static int one_lu(struct cpu_linalg *l, int64_t at, char *room) {
+  int64_t m = l->m, n = l->n, k = l->k;
+  int info = 0, *pivots = cpu_linalg_take(&room, k * (int64_t)sizeof(int)), *rows = cpu_linalg_take(&room, m * (int64_t)sizeof(int));
+  cpu_linalg_load(l->in[0], at, true, room);
+  if (k) l->lapack->getrf(&l->m, &l->n, room, &l->m, pivots, &info);
+  cpu_linalg_put_pivots(l, at, pivots, 1, 1, rows);
   cpu_linalg_store(l->lapack->size, m, n, room, m, cpu_linalg_at(l->out[0], at, m * n));
   return info < 0 ? info : 0; /* a zero on the diagonal of U is a fine factorization */
 }
@@ -304,47 +311,48 @@ int cpu_lu(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tenso
   l.one = one_lu;
   l.room = CPU_LINALG_ROOM((int64_t)l.k * 4) + CPU_LINALG_ROOM((int64_t)l.m * 4) + (int64_t)l.m * l.n * (int64_t)l.lapack->size;
   l.work = (double)l.m * l.n * l.k;
+  cpu_linalg_small(&l, cpu_small_lu);
   return cpu_linalg_run(&l);
 }
 
 /* ---- determinants: of the transpose, the product of U's diagonal ---- */
 
-static double complex factored(const struct cpu_linalg *l, int64_t at, char *room, int64_t *exponent) {
-  int info = 0, *pivots = cpu_linalg_take(&room, (int64_t)l->n * (int64_t)sizeof(int));
-  cpu_linalg_load(l->in[0], at, false, room);
-  if (l->n) l->lapack->getrf(&l->n, &l->n, room, &l->n, pivots, &info);
-  return cpu_linalg_product(l->lapack->dtype, room, l->n, pivots, exponent);
+bool cpu_linalg_odd(int n, const int *pivots) {
+  bool odd = false;
+  for (int i = 0; i < n; i++) odd ^= pivots[i] != i + 1;
+  return odd;
 }
-static int one_det(const struct cpu_linalg *l, int64_t at, char *room) {
-  int64_t exponent;
-  double complex d = factored(l, at, room, &exponent);
-  cpu_linalg_put(l->lapack->dtype, l->out[0]->data, at, cpu_linalg_scaled(d, exponent));
-  return 0;
-}
-static int one_slogdet(const struct cpu_linalg *l, int64_t at, char *room) {
+void cpu_linalg_put_det(const struct cpu_linalg *l, int64_t at, const void *diagonal, int64_t step, bool odd) {
   int64_t exponent;
   enum mx_dtype d = l->lapack->dtype;
-  double complex det = factored(l, at, room, &exponent);
+  double complex det = cpu_linalg_product(d, diagonal, step, l->n, &exponent);
+  if (odd) det = -det;
+  if (l->mode == 1) return cpu_linalg_put(d, l->out[0]->data, at, cpu_linalg_scaled(det, exponent));
   double size = d == MX_COMPLEX64 ? cabs(det) : fabs(creal(det));
   cpu_linalg_put(d, l->out[0]->data, at, size == 0 ? 0 : det / size);
   cpu_linalg_put(l->out[1]->dtype, l->out[1]->data, at, log(size) + (double)exponent * 0.69314718055994531);
+}
+static int one_det(struct cpu_linalg *l, int64_t at, char *room) {
+  int info = 0, *pivots = cpu_linalg_take(&room, (int64_t)l->n * (int64_t)sizeof(int));
+  cpu_linalg_load(l->in[0], at, false, room);
+  if (l->n) l->lapack->getrf(&l->n, &l->n, room, &l->n, pivots, &info);
+  cpu_linalg_put_det(l, at, room, l->n + 1, cpu_linalg_odd(l->n, pivots));
   return 0;
 }
-static int determinants(const char *op, struct mx_tensor *const *in, struct mx_tensor *const *out,
-                        int (*one)(const struct cpu_linalg *, int64_t, char *)) {
+static int determinants(const char *op, struct mx_tensor *const *in, struct mx_tensor *const *out, int nout) {
   struct cpu_linalg l;
   int status = cpu_linalg_begin(&l, op, in, 1, out);
   if (status) return status;
-  l.one = one;
+  l.one = one_det;
+  l.mode = nout;
   l.room = CPU_LINALG_ROOM((int64_t)l.n * (int64_t)sizeof(int)) + (int64_t)l.n * l.n * (int64_t)l.lapack->size;
   l.work = pow(l.n, 3) * 2 / 3;
+  cpu_linalg_small(&l, cpu_small_det);
   return cpu_linalg_run(&l);
 }
 int cpu_det(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
-  (void)c;
-  return determinants("det", in, out, one_det);
+  return determinants("det", in, out, c->nout);
 }
 int cpu_slogdet(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
-  (void)c;
-  return determinants("slogdet", in, out, one_slogdet);
+  return determinants("slogdet", in, out, c->nout);
 }

@@ -9,6 +9,10 @@
 
 #include <complex.h>
 
+struct cpu_linalg;
+/* Does matrix `at`; LAPACK's info. */
+typedef int (*cpu_linalg_one)(struct cpu_linalg *l, int64_t at, char *room);
+
 struct cpu_linalg {
   const char *op;      /* as errors name it */
   const char *routine; /* LAPACK's, as errors name it */
@@ -22,7 +26,9 @@ struct cpu_linalg {
   int64_t batch;
   double work;   /* operations of one matrix, about */
   int64_t room;  /* bytes of scratch for one matrix, see cpu_linalg_take */
-  int (*one)(const struct cpu_linalg *l, int64_t at, char *room); /* LAPACK's info */
+  cpu_linalg_one one;
+  int unit;      /* how many matrices `one` does from `at` on, see cpu_linalg_small */
+  const struct cpu_small *small;
   _Atomic uint64_t failed; /* 1 + index and info of the first matrix that failed, 0: none */
   _Atomic bool no_memory;
 };
@@ -31,6 +37,8 @@ enum { CPU_LINALG_NOT_FINITE = -1000 }; /* an info of our own */
 /* Sets op, lapack, in, out, m, n, k = min(m, n) and batch; checks that sizes fit LAPACK's integers. */
 int cpu_linalg_begin(struct cpu_linalg *l, const char *op, struct mx_tensor *const *in, int nin, struct mx_tensor *const *out) MX_MUST_CHECK;
 int cpu_linalg_run(struct cpu_linalg *l) MX_MUST_CHECK;
+/* Matrix `at` failed with LAPACK's info, for a `one` that does many. */
+void cpu_linalg_note(struct cpu_linalg *l, int64_t at, int info);
 /* A workspace's size as a query gave it, in its first element: float32 ones are rounded up. */
 int cpu_linalg_size(const struct cpu_lapack *lapack, const void *first);
 /* Fails when a workspace of about `elements` does not fit LAPACK's integers. */
@@ -57,8 +65,21 @@ static inline char *cpu_linalg_at(const struct mx_tensor *t, int64_t at, int64_t
 double complex cpu_linalg_get(enum mx_dtype d, const void *p, int64_t i);
 void cpu_linalg_put(enum mx_dtype d, void *p, int64_t i, double complex x);
 bool cpu_linalg_finite(enum mx_dtype d, const void *p, int64_t n);
-/* The product of the diagonal of a factorization by getrf, with its pivots' sign: mantissa * 2^exponent. */
-double complex cpu_linalg_product(enum mx_dtype d, const void *lu, int n, const int *pivots, int64_t *exponent);
+/* The product of n elements of a diagonal, `step` apart: mantissa * 2^exponent. */
+double complex cpu_linalg_product(enum mx_dtype d, const void *diagonal, int64_t step, int n, int64_t *exponent);
+bool cpu_linalg_odd(int n, const int *pivots); /* getrf's pivots are an odd permutation */
 double complex cpu_linalg_scaled(double complex mantissa, int64_t exponent); /* mantissa * 2^exponent */
+/* det or slogdet of a matrix from the diagonal of its U. */
+void cpu_linalg_put_det(const struct cpu_linalg *l, int64_t at, const void *diagonal, int64_t step, bool odd);
+/* The pivots of LU, `step` apart and counted from `first`, and the permutation; room for m integers. */
+void cpu_linalg_put_pivots(const struct cpu_linalg *l, int64_t at, const int *pivots, int64_t step, int first, void *room);
+
+/* linalg_small.c: takes over where the matrices are real, square and small; called when everything else is set. */
+void cpu_linalg_small(struct cpu_linalg *l, cpu_linalg_one one);
+int cpu_small_solve(struct cpu_linalg *l, int64_t at, char *room); /* and inverses, where there is no second input */
+int cpu_small_cholesky(struct cpu_linalg *l, int64_t at, char *room);
+int cpu_small_lu(struct cpu_linalg *l, int64_t at, char *room);
+int cpu_small_det(struct cpu_linalg *l, int64_t at, char *room);
+int cpu_small_eigh(struct cpu_linalg *l, int64_t at, char *room);
 
 #endif
