@@ -19,13 +19,9 @@ struct gather {
 
 /* Offsets of the slices that m index tuples from `at` on name, in elements. */
 static void slice_offsets(const struct gather *g, int64_t at, int64_t m, int64_t *offset) {
-  int64_t index[CHUNK];
   memset(offset, 0, (size_t)m * sizeof *offset);
-  for (int k = 0; k < g->n; k++) {
-    int64_t axis = g->axes[k], step = g->a->strides[axis];
-    cpu_load_indices(g->index[k], at, m, g->a->shape[axis], index);
-    for (int64_t i = 0; i < m; i++) offset[i] += index[i] * step;
-  }
+  for (int k = 0; k < g->n; k++)
+    cpu_add_offsets(g->index[k], at, m, g->a->shape[g->axes[k]], g->a->strides[g->axes[k]], offset);
 }
 
 /* Single elements by one whole index array: nothing in between. */

@@ -57,15 +57,13 @@ static void write_slice(const struct scatter *s, int64_t offset, int64_t at) {
 /* Updates whose place along the first indexed axis lies in [begin, end). */
 static void scatter_places(void *ctx, int64_t begin, int64_t end) {
   const struct scatter *s = ctx;
-  int64_t count = s->index[0]->size, index[CHUNK], first[CHUNK], offset[CHUNK];
+  int64_t count = s->index[0]->size, first[CHUNK], offset[CHUNK];
   for (int64_t at = 0; at < count; at += CHUNK) {
     int64_t m = count - at < CHUNK ? count - at : CHUNK;
     memset(offset, 0, sizeof offset);
-    for (int k = 0; k < s->n; k++) {
-      int64_t axis = s->axes[k], *to = k ? index : first;
-      cpu_load_indices(s->index[k], at, m, s->out->shape[axis], to);
-      for (int64_t i = 0; i < m; i++) offset[i] += to[i] * s->out->strides[axis];
-    }
+    for (int k = 0; k < s->n; k++)
+      cpu_add_offsets(s->index[k], at, m, s->out->shape[s->axes[k]], s->out->strides[s->axes[k]], offset);
+    cpu_load_indices(s->index[0], at, m, s->out->shape[s->axes[0]], first);
     for (int64_t i = 0; i < m; i++)
       if (first[i] >= begin && first[i] < end) write_slice(s, offset[i], at + i);
   }
@@ -90,15 +88,12 @@ static bool lead_step(const struct scatter *s, int64_t *step) {
 static void scatter_elements(void *ctx, int64_t begin, int64_t end) {
   const struct scatter *s = ctx;
   const struct mx_tensor *out = s->out, *u = s->updates;
-  int64_t count = s->index[0]->size, index[CHUNK], offset[CHUNK], step = s->lead_step;
+  int64_t count = s->index[0]->size, offset[CHUNK], step = s->lead_step;
   for (int64_t at = 0; at < count; at += CHUNK) {
     int64_t m = count - at < CHUNK ? count - at : CHUNK;
     memset(offset, 0, sizeof offset);
-    for (int k = 0; k < s->n; k++) {
-      int64_t axis = s->axes[k], by = out->strides[axis];
-      cpu_load_indices(s->index[k], at, m, out->shape[axis], index);
-      for (int64_t i = 0; i < m; i++) offset[i] += index[i] * by;
-    }
+    for (int k = 0; k < s->n; k++)
+      cpu_add_offsets(s->index[k], at, m, out->shape[s->axes[k]], out->strides[s->axes[k]], offset);
     for (int64_t r = begin; r < end; r++) {
       int64_t to = cpu_offset(out->ndim, u->shape + s->lead, out->strides, r);
       int64_t from = cpu_offset(out->ndim, u->shape + s->lead, u->strides + s->lead, r) + at * step;
@@ -153,16 +148,16 @@ static void scatter_rows(void *ctx, int64_t begin, int64_t end) {
   const struct scatter_axis *s = ctx;
   const struct mx_tensor *t = s->index;
   int last = t->ndim - 1;
-  int64_t width = t->shape[last], step = s->strides[last], along = s->out->strides[s->axis], index[CHUNK];
+  int64_t width = t->shape[last], step = s->strides[last], along = s->out->strides[s->axis], offset[CHUNK];
   int64_t from_step = s->updates->strides[last];
   for (int64_t r = begin * s->rows; r < end * s->rows; r++) {
     char *to = (char *)s->out->data + cpu_offset(last, t->shape, s->strides, r) * s->size;
     const char *from = (const char *)s->updates->data + cpu_offset(last, t->shape, s->updates->strides, r) * s->size;
     for (int64_t at = 0; at < width; at += CHUNK) {
       int64_t m = width - at < CHUNK ? width - at : CHUNK;
-      cpu_load_indices(t, r * width + at, m, s->out->shape[s->axis], index);
-      for (int64_t i = 0; i < m; i++) index[i] = index[i] * along + (at + i) * step;
-      cpu_put(s->mode, s->out->dtype, m, to, index, from + at * from_step * s->size, from_step);
+      for (int64_t i = 0; i < m; i++) offset[i] = (at + i) * step;
+      cpu_add_offsets(t, r * width + at, m, s->out->shape[s->axis], along, offset);
+      cpu_put(s->mode, s->out->dtype, m, to, offset, from + at * from_step * s->size, from_step);
     }
   }
 }

@@ -72,6 +72,8 @@ struct cpu_tile_table {
   int64_t (*find[MX_DTYPE_COUNT])(int64_t n, const void *src, const void *value);
   /* dst[i] = e^(src[i] - max), n <= CPU_REDUCE_BLOCK; *sum = their sum, as reduce_block gives it. dst may be src. */
   void (*exp_sum)(int64_t n, float *dst, const float *src, float max, float *sum);
+  /* dst[i] += step * the index src[i * stride], a negative one counted from the end of `size`. int32, uint32, int64. */
+  void (*add_offsets[MX_DTYPE_COUNT])(int64_t n, int64_t *dst, const void *src, int64_t stride, int64_t size, int64_t step);
 };
 
 /* The widest table this CPU and MLX_CPU_ISA allow; chosen once. */
