@@ -129,31 +129,45 @@ static PyObject *array_compare(PyObject *a, PyObject *b, int op) {
 
 /* Values */
 
-PyObject *item_object(mlx_dtype d, const void *p) {
-  uint16_t h;
+struct complex64 {
+  float re, im;
+};
+static double bfloat16_value(uint16_t x) {
+  uint32_t u = (uint32_t)x << 16;
+  float f;
+  memcpy(&f, &u, sizeof f);
+  return (double)f;
+}
+/* n elements that stand `step` bytes apart. -1: one could not be made; those before it stay. */
+static int item_objects(mlx_dtype d, const char *p, int64_t step, int64_t n, PyObject **to) {
+#define EACH(T, object)                                                                                       \
+  for (int64_t i = 0; i < n; i++) {                                                                           \
+    T x;                                                                                                      \
+    memcpy(&x, p + i * step, sizeof x);                                                                       \
+    if (!(to[i] = (object))) return -1;                                                                       \
+  }                                                                                                           \
+  return 0;
   switch (d) {
-  case MLX_BOOL: return PyBool_FromLong(*(const uint8_t *)p);
-  case MLX_UINT8: return PyLong_FromLong(*(const uint8_t *)p);
-  case MLX_UINT16: return PyLong_FromLong(*(const uint16_t *)p);
-  case MLX_UINT32: return PyLong_FromUnsignedLong(*(const uint32_t *)p);
-  case MLX_UINT64: return PyLong_FromUnsignedLongLong(*(const uint64_t *)p);
-  case MLX_INT8: return PyLong_FromLong(*(const int8_t *)p);
-  case MLX_INT16: return PyLong_FromLong(*(const int16_t *)p);
-  case MLX_INT32: return PyLong_FromLong(*(const int32_t *)p);
-  case MLX_INT64: return PyLong_FromLongLong(*(const int64_t *)p);
-  case MLX_FLOAT32: return PyFloat_FromDouble((double)*(const float *)p);
-  case MLX_FLOAT64: return PyFloat_FromDouble(*(const double *)p);
-  case MLX_COMPLEX64: return PyComplex_FromDoubles((double)((const float *)p)[0], (double)((const float *)p)[1]);
-  case MLX_BFLOAT16: {
-    uint32_t u;
-    float f;
-    memcpy(&h, p, 2);
-    u = (uint32_t)h << 16;
-    memcpy(&f, &u, 4);
-    return PyFloat_FromDouble((double)f);
+  case MLX_BOOL: EACH(uint8_t, PyBool_FromLong(x))
+  case MLX_UINT8: EACH(uint8_t, PyLong_FromLong(x))
+  case MLX_UINT16: EACH(uint16_t, PyLong_FromLong(x))
+  case MLX_UINT32: EACH(uint32_t, PyLong_FromUnsignedLong(x))
+  case MLX_UINT64: EACH(uint64_t, PyLong_FromUnsignedLongLong(x))
+  case MLX_INT8: EACH(int8_t, PyLong_FromLong(x))
+  case MLX_INT16: EACH(int16_t, PyLong_FromLong(x))
+  case MLX_INT32: EACH(int32_t, PyLong_FromLong(x))
+  case MLX_INT64: EACH(int64_t, PyLong_FromLongLong(x))
+  case MLX_FLOAT32: EACH(float, PyFloat_FromDouble((double)x))
+  case MLX_FLOAT64: EACH(double, PyFloat_FromDouble(x))
+  case MLX_COMPLEX64: EACH(struct complex64, PyComplex_FromDoubles((double)x.re, (double)x.im))
+  case MLX_BFLOAT16: EACH(uint16_t, PyFloat_FromDouble(bfloat16_value(x)))
+  default: EACH(uint16_t, PyFloat_FromDouble(PyFloat_Unpack2((const char *)&x, PY_LITTLE_ENDIAN)))
   }
-  default: return PyFloat_FromDouble(PyFloat_Unpack2(p, 1));
-  }
+#undef EACH
+}
+PyObject *item_object(mlx_dtype d, const void *p) {
+  PyObject *x = NULL;
+  return item_objects(d, p, 0, 1, &x) ? NULL : x;
 }
 
 static PyObject *item(PyObject *self) {
@@ -198,9 +212,11 @@ static Py_ssize_t array_length(PyObject *self) {
 
 static PyObject *list_of(mlx_dtype d, const char *p, int ndim, const int64_t *shape, const int64_t *strides) {
   if (ndim == 0) return item_object(d, p);
-  PyObject *l = PyList_New((Py_ssize_t)shape[0]);
-  for (int64_t i = 0; l && i < shape[0]; i++) {
-    PyObject *x = list_of(d, p + i * strides[0] * (int64_t)mlx_dtype_size(d), ndim - 1, shape + 1, strides + 1);
+  int64_t step = strides[0] * (int64_t)mlx_dtype_size(d), n = shape[0];
+  PyObject *l = PyList_New((Py_ssize_t)n);
+  if (l && ndim == 1 && item_objects(d, p, step, n, ((PyListObject *)l)->ob_item)) Py_CLEAR(l);
+  for (int64_t i = 0; l && ndim > 1 && i < n; i++) {
+    PyObject *x = list_of(d, p + i * step, ndim - 1, shape + 1, strides + 1);
     if (!x) Py_CLEAR(l);
     else PyList_SET_ITEM(l, (Py_ssize_t)i, x);
   }

@@ -46,7 +46,9 @@ struct state {
 };
 extern struct state core;
 
-#define Array_Check(o) (Py_TYPE(o) == core.Array || PyObject_TypeCheck(o, core.Array))
+/* A class that derives from ours is made at run time: numbers, None and strings need no look at their bases. */
+#define Array_Check(o)                                                                                        \
+  (Py_TYPE(o) == core.Array || (PyType_HasFeature(Py_TYPE(o), Py_TPFLAGS_HEAPTYPE) && PyType_IsSubtype(Py_TYPE(o), core.Array)))
 #define H(o) (((Array *)(o))->h)
 
 /* A new Array that takes the handle; NULL (handle freed) when memory is short. */

@@ -10,11 +10,12 @@ int tree_arrays(PyObject *t, mlx_vector_array v) {
     raise_error();
     return -1;
   }
+  if (!tree_is_container(t)) return 0;
   if (Py_EnterRecursiveCall(" in a tree of arrays")) return -1;
   int bad = 0;
   if (PyList_Check(t) || PyTuple_Check(t)) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(t) && !bad; i++) bad = tree_arrays(PySequence_Fast_GET_ITEM(t, i), v);
-  } else if (PyDict_Check(t)) {
+  } else {
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (!bad && PyDict_Next(t, &at, &key, &value)) bad = tree_arrays(value, v);

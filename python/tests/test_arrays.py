@@ -435,3 +435,29 @@ def test_an_exception_in_a_rule_comes_out_unchanged_and_nothing_is_kept():
     mx.eval(kept)
     gc.collect()
     assert mx.get_active_memory() < before + 200000  # scalars are left, not the arguments
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_lists_hold_pythons_numbers_in_every_layout(name):
+    a = sample(name, (3, 4, 5))
+    if name.startswith(("float", "complex")):
+        a[0, 0, :3] = np.inf, -0.0, 65504 if name == "float16" else 1e30
+    x = mx.array(a, dtype=DTYPES[name])
+    for of in (lambda t: t, lambda t: t[::-2, :, ::-1], lambda t: t.swapaxes(0, 2), lambda t: t[:, :0], lambda t: t[..., 0, 0, None],
+               lambda t: t[1, 2, 3]):
+        got, want = of(x).tolist(), of(a).tolist()
+        assert repr(got) == repr(want)  # types and signs of zeros too
+
+
+def test_a_list_of_bfloat16_holds_its_exact_values():
+    a = np.array([1.0, -2.5, np.inf, 3.140625, 1e-40], ml_dtypes.bfloat16)
+    assert mx.array(a.astype(np.float32), dtype=mx.bfloat16)[::-2].tolist() == a[::-2].astype(np.float64).tolist()
+
+
+def test_eval_finds_arrays_among_whatever_else_a_tree_holds():
+    class Derived(list):
+        pass
+
+    x = [mx.array(1) + i for i in range(4)]
+    mx.eval([1, None, "a", 2.5, x[0], object()], {"k": Derived([x[1]])}, (x[2], [[x[3]]]))
+    assert [i.item() for i in x] == [1, 2, 3, 4]
