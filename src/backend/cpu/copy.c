@@ -34,34 +34,10 @@ struct mx_tensor cpu_part(const struct mx_tensor *of, int64_t *shape, int64_t *s
 }
 
 void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const void *src) {
-#define STORE(bits)                                                                                           \
-  for (int64_t i = 0; i < n; i++) ((uint##bits##_t *)dst)[i * stride] = ((const uint##bits##_t *)src)[i];     \
-  return;
-  switch (size) {
-  case 1: STORE(8)
-  case 2: STORE(16)
-  case 4: STORE(32)
-  default: STORE(64)
-  }
-#undef STORE
+  cpu_tile_table()->store_strided[log2_size(size)](n, dst, stride, src);
 }
 
-void cpu_splat(size_t size, int64_t n, void *dst, const void *src) {
-#define SPLAT(bits)                                                                                           \
-  {                                                                                                           \
-    uint##bits##_t x, *d = dst;                                                             \
-    memcpy(&x, src, sizeof x);                                                                                \
-    for (int64_t i = 0; i < n; i++) d[i] = x;                                                                 \
-    return;                                                                                                   \
-  }
-  switch (size) {
-  case 1: SPLAT(8)
-  case 2: SPLAT(16)
-  case 4: SPLAT(32)
-  default: SPLAT(64)
-  }
-#undef SPLAT
-}
+void cpu_splat(size_t size, int64_t n, void *dst, const void *src) { cpu_tile_table()->repeat[log2_size(size)](1, n, dst, src, 0); }
 
 /* One run of n elements, strided to strided. */
 static void run(size_t size, int64_t n, char *dst, int64_t d, const char *src, int64_t s) {

@@ -13,6 +13,12 @@ MX_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
 #define ROUNDED_WIDE(x, how) ((vd)_mm512_roundscale_pd((__m512d)(x), how))
 #define LEAST_ABS(x, y) ((vf)_mm512_range_ps((__m512)(x), (__m512)(y), 8 | 2)) /* of magnitudes; a number beside a NaN */
 #define STREAM(p, x) _mm512_stream_ps(p, (__m512)(x))
+#define HALF_VECTOR(p) _mm256_loadu_si256((const __m256i *)(p))
+#define STORE_EVERY_OTHER_8(d, s) _mm512_mask_storeu_epi8(d, 0x5555555555555555ull, _mm512_cvtepu8_epi16(HALF_VECTOR(s)))
+#define STORE_EVERY_OTHER_16(d, s) _mm512_mask_storeu_epi16(d, 0x55555555u, _mm512_cvtepu16_epi32(HALF_VECTOR(s)))
+#define STORE_EVERY_OTHER_32(d, s) _mm512_mask_storeu_epi32(d, 0x5555, _mm512_cvtepu32_epi64(HALF_VECTOR(s)))
+#define STORE_EVERY_OTHER_64(d, s) \
+  _mm512_mask_storeu_epi64(d, 0x55, _mm512_maskz_expand_epi64(0x55, _mm512_castsi256_si512(HALF_VECTOR(s))))
 #define SQRT(x) ((vf)_mm512_sqrt_ps((__m512)(x)))
 #define SQRT_WIDE(x) ((vd)_mm512_sqrt_pd((__m512d)(x)))
 #define LOOKUP32(table, index) \

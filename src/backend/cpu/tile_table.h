@@ -44,6 +44,9 @@ struct cpu_tile_table {
   bool has_quotient; /* CPU_CHAIN_QUOTIENT is one of the steps */
   /* dst[i] = src[i * stride], stride in elements, any sign; by log2 of the element size (0..3). */
   void (*load_strided[4])(int64_t n, void *dst, const void *src, int64_t stride);
+  void (*store_strided[4])(int64_t n, void *dst, int64_t stride, const void *src); /* dst[i * stride] = src[i] */
+  /* dst[r * n + i] = src[r * stride], for `rows` runs of n. */
+  void (*repeat[4])(int64_t rows, int64_t n, void *dst, const void *src, int64_t stride);
   /* One block of up to CPU_REDUCE_BLOCK contiguous values of the accumulator dtype -> *acc (one accumulator, overwritten).
    * Dtypes: uint32 uint64 int32 int64 float32 float64 complex64, for min/max also the small ones, for all/any bool. */
   void (*reduce_block[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);

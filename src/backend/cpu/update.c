@@ -49,8 +49,8 @@ static inline double choose_f64(bool first, double x, double y) {
 #define choose_bf16 choose_f16
 #define PUT_FLOAT(t, T, V, load, store)                                                                       \
   PUT_AS(sum_##t, T, V, load, store, x + y) PUT_AS(prod_##t, T, V, load, store, x * y)                        \
-  PUT(max_##t, T, choose_##t((load(x) > load(y)) | (load(x) != load(x)), x, y))                               \
-  PUT(min_##t, T, choose_##t((load(x) < load(y)) | (load(x) != load(x)), x, y))
+  PUT(max_##t, T, choose_##t((unsigned)(load(x) > load(y)) | (unsigned)(load(x) != load(x)), x, y))                               \
+  PUT(min_##t, T, choose_##t((unsigned)(load(x) < load(y)) | (unsigned)(load(x) != load(x)), x, y))
 PUT_SIGNLESS(u8, uint8_t) PUT_SIGNLESS(u16, uint16_t) PUT_SIGNLESS(u32, uint32_t) PUT_SIGNLESS(u64, uint64_t)
 PUT_ORDER(u8, uint8_t) PUT_ORDER(u16, uint16_t) PUT_ORDER(u32, uint32_t) PUT_ORDER(u64, uint64_t)
 PUT_ORDER(i8, int8_t) PUT_ORDER(i16, int16_t) PUT_ORDER(i32, int32_t) PUT_ORDER(i64, int64_t)

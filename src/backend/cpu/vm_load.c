@@ -7,8 +7,12 @@
 
 static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 
-/* rows x cols elements, row stride sr, column stride sc, into a contiguous run: for short rows, with no call for each. */
-static void load_short(char *dst, const char *src, size_t size, int64_t rows, int64_t cols, int64_t sr, int64_t sc) {
+/* rows x cols elements, row stride sr, column stride sc, into a contiguous run, with no call for each row. */
+static void load_rows(char *dst, const char *src, size_t size, int64_t rows, int64_t cols, int64_t sr, int64_t sc) {
+  if (sc == 0 && cols > 1) {
+    cpu_tile_table()->repeat[log2_size(size)](rows, cols, dst, src, sr);
+    return;
+  }
 #define SHORT(bits)                                                                                           \
   {                                                                                                           \
     uint##bits##_t *d = (uint##bits##_t *)dst;                                                                \
@@ -45,10 +49,10 @@ static void load(char *dst, const char *src, size_t size, const struct vm_space 
     int64_t cols = s->shape[last], run = cols - at[last];
     if (run > n) run = n;
     const char *from = src + offset * (int64_t)size;
-    int64_t rows = last > 0 && run == cols && cols <= 32 ? s->shape[last - 1] - at[last - 1] : 1;
+    int64_t rows = last > 0 && run == cols && (cols <= 32 || strides[last] == 0) ? s->shape[last - 1] - at[last - 1] : 1;
     if (rows > n / run) rows = n / run;
-    if (rows > 1) { /* whole rows, short ones */
-      load_short(dst, from, size, rows, cols, strides[last - 1], strides[last]);
+    if (rows > 1) { /* whole rows: short ones, or of one value each */
+      load_rows(dst, from, size, rows, cols, strides[last - 1], strides[last]);
       at[last - 1] += rows - 1;
       offset += (rows - 1) * strides[last - 1];
     } else {

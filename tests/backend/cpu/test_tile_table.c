@@ -510,6 +510,61 @@ TEST(strided_loads_walk_either_way) {
   }
 }
 
+TEST(strided_stores_touch_their_places_alone) {
+  uint64_t src[80], dst[256], want[256];
+  for (int k = 0; k < 4; k++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[k]);
+    for (int size = 0; t && size < 4; size++)
+      for (int stride = -3; stride <= 3; stride++)
+        for (int n = 0; n <= 80 && stride; n += n < 3 ? 1 : 11) {
+          size_t bytes = (size_t)1 << size;
+          for (int i = 0; i < 80; i++) src[i] = random_word();
+          for (int i = 0; i < 256; i++) dst[i] = want[i] = random_word();
+          char *start = (char *)dst + (stride < 0 ? 250 * bytes : bytes), *wanted = (char *)want + (start - (char *)dst);
+          for (int i = 0; i < n; i++) memcpy(wanted + i * stride * (int)bytes, (char *)src + (size_t)i * bytes, bytes);
+          t->store_strided[size](n, start, stride, src);
+          CHECK(!memcmp(dst, want, sizeof dst));
+        }
+  }
+}
+
+TEST(repeats_fill_rows_with_one_value_each) {
+  uint64_t src[32], dst[400];
+  for (int k = 0; k < 4; k++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[k]);
+    for (int size = 0; t && size < 4; size++)
+      for (int n = 0; n <= 65; n += 13)
+        for (int stride = 0; stride <= 3; stride++) {
+          size_t bytes = (size_t)1 << size;
+          for (int i = 0; i < 32; i++) src[i] = random_word();
+          t->repeat[size](6, n, dst, src, stride);
+          for (int i = 0; i < 6 * n; i++)
+            CHECK(!memcmp((char *)dst + (size_t)i * bytes, (char *)src + (size_t)(i / n * stride) * bytes, bytes));
+        }
+  }
+}
+
+TEST(offsets_count_negative_indices_from_the_end) {
+  enum { COUNT = 37, SIZE = 100 };
+  int32_t i32[3 * COUNT];
+  int64_t i64[3 * COUNT], dst[COUNT];
+  for (int k = 0; k < 4; k++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[k]);
+    for (int dtype = 0; t && dtype < MX_DTYPE_COUNT; dtype++)
+      for (int64_t stride = -2; stride <= 2 && t->add_offsets[dtype]; stride++)
+        for (int64_t step = -1; step <= 7; step += 4) {
+          for (int i = 0; i < 3 * COUNT; i++) i64[i] = i32[i] = (int32_t)(random_word() % SIZE) - (dtype == MX_UINT32 || i % 3 ? 0 : SIZE);
+          for (int i = 0; i < COUNT; i++) dst[i] = i;
+          int64_t first = stride < 0 ? 2 * COUNT : 0;
+          t->add_offsets[dtype](COUNT, dst, dtype == MX_INT64 ? (void *)(i64 + first) : (void *)(i32 + first), stride, SIZE, step);
+          for (int i = 0; i < COUNT; i++) {
+            int64_t index = i64[first + i * stride];
+            CHECK(dst[i] == i + step * (index < 0 ? index + SIZE : index));
+          }
+        }
+  }
+}
+
 /* The canonical tree of tile_table.h, one element at a time, by the table's own one-element operations. */
 static void tree(cpu_tile_fn fold, size_t size, int n, const char *src, char *acc) {
   char lane[CPU_REDUCE_LANES][8];
