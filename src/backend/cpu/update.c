@@ -45,7 +45,7 @@ static inline double choose_f64(bool first, double x, double y) {
 }
 #define PUT_SIGNLESS(t, T) PUT(put_##t, T, y) PUT(sum_##t, T, x + y) PUT(prod_##t, T, (unsigned long long)x * y)
 #define PUT_ORDER(t, T) PUT(max_##t, T, x > y ? x : y) PUT(min_##t, T, x < y ? x : y)
-#define choose_f16(first, x, y) ((first) ? (x) : (y))
+static inline uint16_t choose_f16(bool first, uint16_t x, uint16_t y) { return (uint16_t)(y ^ ((x ^ y) & -(unsigned)first)); }
 #define choose_bf16 choose_f16
 #define PUT_FLOAT(t, T, V, load, store)                                                                       \
   PUT_AS(sum_##t, T, V, load, store, x + y) PUT_AS(prod_##t, T, V, load, store, x * y)                        \
