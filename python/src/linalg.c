@@ -18,37 +18,41 @@ int name_library_folders(void) {
   told = true;
   return 0;
 }
-static int begin(PyObject *a, PyObject *stream, struct arg *x, mlx_stream *s) {
-  return name_library_folders() || to_stream(stream, s) || take_arg(a, NULL, x) ? -1 : 0;
+bool linalg_open(struct linalg_frame *o, const struct function *f, PyObject *a, PyObject *stream, int rank) {
+  if (name_library_folders() || to_stream(stream, &o->s) || take_arg(a, NULL, &o->a)) return false;
+  o->out = o->second = mlx_array_new();
+  if ((int)mlx_array_ndim(o->a.h) >= rank) return true;
+  PyErr_Format(PyExc_ValueError, "[linalg.%s] The array must have at least %d dimensions, not %zu.", f->name, rank, mlx_array_ndim(o->a.h));
+  drop_arg(&o->a);
+  return false;
 }
-static PyObject *pair(int status, mlx_array first, mlx_array second) {
-  PyObject *x = array_result(status, first), *y = NULL, *r = NULL;
-  if (!x) mlx_array_free(second);
-  else if ((y = array_take(second))) r = PyTuple_Pack(2, x, y);
+PyObject *linalg_close(struct linalg_frame *o, int status) {
+  drop_arg(&o->a);
+  return array_result(status, o->out);
+}
+static PyObject *close_pair(struct linalg_frame *o, int status) {
+  PyObject *x = linalg_close(o, status), *y = NULL, *r = NULL;
+  if (!x) mlx_array_free(o->second);
+  else if ((y = array_take(o->second))) r = PyTuple_Pack(2, x, y);
   Py_XDECREF(x);
   Py_XDECREF(y);
   return r;
 }
+static PyObject *close_many(struct linalg_frame *o, int status, mlx_vector_array all) {
+  drop_arg(&o->a);
+  if (!status) return vector_tuple(all, false);
+  mlx_vector_array_free(all);
+  return raise_error();
+}
 
 static PyObject *do_one(const struct function *f, PyObject **v) { /* a, stream */
-  struct arg a;
-  mlx_stream s;
-  int status;
-  if (begin(v[0], v[1], &a, &s)) return NULL;
-  mlx_array out = mlx_array_new();
-  PyObject *r = RESULT(((unary_op)f->impl)(&out, a.h, s));
-  drop_arg(&a);
-  return r;
+  struct linalg_frame o;
+  return linalg_open(&o, f, v[0], v[1], 0) ? linalg_close(&o, ((unary_op)f->impl)(&o.out, o.a.h, o.s)) : NULL;
 }
 typedef int (*pair_op)(mlx_array *, mlx_array *, const mlx_array, const mlx_stream);
 static PyObject *do_pair(const struct function *f, PyObject **v) { /* a, stream */
-  struct arg a;
-  mlx_stream s;
-  if (begin(v[0], v[1], &a, &s)) return NULL;
-  mlx_array out[2] = {mlx_array_new(), mlx_array_new()};
-  int status = ((pair_op)f->impl)(&out[0], &out[1], a.h, s);
-  drop_arg(&a);
-  return pair(status, out[0], out[1]);
+  struct linalg_frame o;
+  return linalg_open(&o, f, v[0], v[1], 0) ? close_pair(&o, ((pair_op)f->impl)(&o.out, &o.second, o.a.h, o.s)) : NULL;
 }
 static PyObject *do_qr(const struct function *f, PyObject **v) { /* a, mode, stream */
   if (v[1] && (!PyUnicode_Check(v[1]) || (PyUnicode_CompareWithASCIIString(v[1], "reduced") && PyUnicode_CompareWithASCIIString(v[1], "complete"))))
@@ -59,15 +63,10 @@ static PyObject *do_qr(const struct function *f, PyObject **v) { /* a, mode, str
 }
 typedef int (*triangle_op)(mlx_array *, const mlx_array, bool, const mlx_stream);
 static PyObject *do_triangle(const struct function *f, PyObject **v) { /* a, upper, stream */
-  struct arg a;
-  mlx_stream s;
+  struct linalg_frame o;
   bool upper;
-  int status;
-  if (to_bool(v[1], &upper, false) || begin(v[0], v[2], &a, &s)) return NULL;
-  mlx_array out = mlx_array_new();
-  PyObject *r = RESULT(((triangle_op)f->impl)(&out, a.h, upper, s));
-  drop_arg(&a);
-  return r;
+  if (to_bool(v[1], &upper, false) || !linalg_open(&o, f, v[0], v[2], 0)) return NULL;
+  return linalg_close(&o, ((triangle_op)f->impl)(&o.out, o.a.h, upper, o.s));
 }
 /* "L" where it is not given; NULL with an exception. */
 static const char *to_uplo(PyObject *o, const char *op) {
@@ -77,95 +76,61 @@ static const char *to_uplo(PyObject *o, const char *op) {
   return NULL;
 }
 static PyObject *do_eigvalsh(const struct function *f, PyObject **v) { /* a, UPLO, stream */
-  struct arg a;
-  mlx_stream s;
-  int status;
+  struct linalg_frame o;
   const char *uplo = to_uplo(v[1], f->name);
-  if (!uplo || begin(v[0], v[2], &a, &s)) return NULL;
-  mlx_array out = mlx_array_new();
-  PyObject *r = RESULT(mlx_linalg_eigvalsh(&out, a.h, uplo, s));
-  drop_arg(&a);
-  return r;
+  return uplo && linalg_open(&o, f, v[0], v[2], 0) ? linalg_close(&o, mlx_linalg_eigvalsh(&o.out, o.a.h, uplo, o.s)) : NULL;
 }
 static PyObject *do_eigh(const struct function *f, PyObject **v) { /* a, UPLO, stream */
-  struct arg a;
-  mlx_stream s;
+  struct linalg_frame o;
   const char *uplo = to_uplo(v[1], f->name);
-  if (!uplo || begin(v[0], v[2], &a, &s)) return NULL;
-  mlx_array out[2] = {mlx_array_new(), mlx_array_new()};
-  int status = mlx_linalg_eigh(&out[0], &out[1], a.h, uplo, s);
-  drop_arg(&a);
-  return pair(status, out[0], out[1]);
+  return uplo && linalg_open(&o, f, v[0], v[2], 0) ? close_pair(&o, mlx_linalg_eigh(&o.out, &o.second, o.a.h, uplo, o.s)) : NULL;
 }
 static PyObject *do_svd(const struct function *f, PyObject **v) { /* a, compute_uv, full_matrices, stream */
-  (void)f;
-  struct arg a;
-  mlx_stream s;
+  struct linalg_frame o;
   bool vectors, full;
-  if (to_bool(v[1], &vectors, true) || to_bool(v[2], &full, true) || begin(v[0], v[3], &a, &s)) return NULL;
-  mlx_vector_array out = mlx_vector_array_new();
-  int status = vectors && !full ? mlx_ravel_svd_thin(&out, a.h, s) : mlx_linalg_svd(&out, a.h, vectors, s);
-  drop_arg(&a);
-  if (status) return mlx_vector_array_free(out), raise_error();
-  PyObject *all = vector_tuple(out, false), *r = all;
-  if (all && !vectors) {
-    r = Py_NewRef(PyTuple_GET_ITEM(all, 0));
-    Py_DECREF(all);
-  }
-  return r;
+  if (to_bool(v[1], &vectors, true) || to_bool(v[2], &full, true) || !linalg_open(&o, f, v[0], v[3], 0)) return NULL;
+  if (!vectors) return linalg_close(&o, mlx_ravel_svdvals_for(&o.out, o.a.h, f->name, o.s));
+  mlx_vector_array all = mlx_vector_array_new();
+  return close_many(&o, full ? mlx_linalg_svd(&all, o.a.h, true, o.s) : mlx_ravel_svd_thin(&all, o.a.h, o.s), all);
 }
 static PyObject *do_lu(const struct function *f, PyObject **v) { /* a, stream */
-  (void)f;
-  struct arg a;
-  mlx_stream s;
-  if (begin(v[0], v[1], &a, &s)) return NULL;
-  mlx_vector_array out = mlx_vector_array_new();
-  int status = mlx_linalg_lu(&out, a.h, s);
-  drop_arg(&a);
-  if (status) return mlx_vector_array_free(out), raise_error();
-  return vector_tuple(out, false);
+  struct linalg_frame o;
+  if (!linalg_open(&o, f, v[0], v[1], 0)) return NULL;
+  mlx_vector_array all = mlx_vector_array_new();
+  return close_many(&o, mlx_linalg_lu(&all, o.a.h, o.s), all);
 }
 static PyObject *do_solve(const struct function *f, PyObject **v) { /* a, b, stream */
   (void)f;
-  if (name_library_folders()) return NULL;
-  return array_binary(v[0], v[1], mlx_linalg_solve, v[2]);
+  return name_library_folders() ? NULL : array_binary(v[0], v[1], mlx_linalg_solve, v[2]);
+}
+/* The frame's array and one beside it. */
+static bool open_two(struct linalg_frame *o, const struct function *f, PyObject **v, PyObject *stream, struct arg *b) {
+  if (!linalg_open(o, f, v[0], stream, 0)) return false;
+  if (!take_arg(v[1], v[0], b)) return true;
+  drop_arg(&o->a);
+  return false;
 }
 static PyObject *do_solve_triangular(const struct function *f, PyObject **v) { /* a, b, upper, stream */
-  (void)f;
-  struct arg a, b;
-  mlx_stream s;
+  struct linalg_frame o;
+  struct arg b;
   bool upper;
-  int status;
-  if (to_bool(v[2], &upper, false) || begin(v[0], v[3], &a, &s)) return NULL;
-  PyObject *r = NULL;
-  if (!take_arg(v[1], v[0], &b)) {
-    mlx_array out = mlx_array_new();
-    r = RESULT(mlx_linalg_solve_triangular(&out, a.h, b.h, upper, s));
-    drop_arg(&b);
-  }
-  drop_arg(&a);
-  return r;
+  if (to_bool(v[2], &upper, false) || !open_two(&o, f, v, v[3], &b)) return NULL;
+  int status = mlx_linalg_solve_triangular(&o.out, o.a.h, b.h, upper, o.s);
+  drop_arg(&b);
+  return linalg_close(&o, status);
 }
 static PyObject *do_cross(const struct function *f, PyObject **v) { /* a, b, axis, stream */
-  (void)f;
-  struct arg a, b;
-  mlx_stream s;
-  int axis = -1, status;
-  if ((v[2] && to_int(v[2], &axis)) || to_stream(v[3], &s) || take_arg(v[0], NULL, &a)) return NULL;
-  PyObject *r = NULL;
-  if (!take_arg(v[1], v[0], &b)) {
-    mlx_array out = mlx_array_new();
-    r = RESULT(mlx_linalg_cross(&out, a.h, b.h, axis, s));
-    drop_arg(&b);
-  }
-  drop_arg(&a);
-  return r;
+  struct linalg_frame o;
+  struct arg b;
+  int axis = -1;
+  if ((v[2] && to_int(v[2], &axis)) || !open_two(&o, f, v, v[3], &b)) return NULL;
+  int status = mlx_linalg_cross(&o.out, o.a.h, b.h, axis, o.s);
+  drop_arg(&b);
+  return linalg_close(&o, status);
 }
 static PyObject *do_norm(const struct function *f, PyObject **v) { /* a, ord, axis, keepdims, stream */
-  (void)f;
-  struct arg a;
-  mlx_stream s;
-  int axes[MAX_NDIM], n, status;
+  struct linalg_frame o;
+  int axes[MAX_NDIM], n;
   bool keep;
   double ord = 2;
   const char *name = NULL;
@@ -175,15 +140,12 @@ static PyObject *do_norm(const struct function *f, PyObject **v) { /* a, ord, ax
   } else if (given && to_double(v[1], &ord, ord)) {
     return NULL;
   }
-  if (to_ints(v[2], axes, &n) || to_bool(v[3], &keep, false) || begin(v[0], v[4], &a, &s)) return NULL;
+  if (to_ints(v[2], axes, &n) || to_bool(v[3], &keep, false) || !linalg_open(&o, f, v[0], v[4], 0)) return NULL;
   const int *at = n < 0 ? NULL : axes;
   size_t count = n < 0 ? 0 : (size_t)n;
-  mlx_array out = mlx_array_new();
-  PyObject *r = name    ? RESULT(mlx_linalg_norm_matrix(&out, a.h, name, at, count, keep, s))
-                : given ? RESULT(mlx_linalg_norm(&out, a.h, ord, at, count, keep, s))
-                        : RESULT(mlx_linalg_norm_l2(&out, a.h, at, count, keep, s));
-  drop_arg(&a);
-  return r;
+  return linalg_close(&o, name    ? mlx_linalg_norm_matrix(&o.out, o.a.h, name, at, count, keep, o.s)
+                          : given ? mlx_linalg_norm(&o.out, o.a.h, ord, at, count, keep, o.s)
+                                  : mlx_linalg_norm_l2(&o.out, o.a.h, at, count, keep, o.s));
 }
 
 const struct function linalg_functions[] = {

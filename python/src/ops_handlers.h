@@ -39,6 +39,16 @@ static inline int take_last(PyObject *o, struct arg *a) {
 static inline bool is_method(const struct function *f) { return !strncmp(f->signature, "(self", 5); }
 static inline void drop_arg(struct arg *a) { mlx_array_free(a->made); }
 
+/* linalg.c: what functions on matrices begin and end with. open: false with an exception, also below `rank` dimensions; close
+ * lets go of a and gives out. */
+struct linalg_frame {
+  struct arg a;
+  mlx_stream s;
+  mlx_array out, second; /* empty at first */
+};
+bool linalg_open(struct linalg_frame *o, const struct function *f, PyObject *a, PyObject *stream, int rank);
+PyObject *linalg_close(struct linalg_frame *o, int status);
+
 PyObject *do_unary(const struct function *f, PyObject **v);   /* a, stream */
 PyObject *do_binary(const struct function *f, PyObject **v);  /* a, b, stream */
 PyObject *do_reduce(const struct function *f, PyObject **v);  /* a, axis, keepdims, stream; impl whole, impl2 axes */

@@ -696,3 +696,25 @@ def test_multivariate_normal_refuses_what_does_not_fit():
     ]:
         with pytest.raises(ValueError, match=text):
             draw(mean, covariance, **kwargs)
+
+
+@pytest.mark.parametrize("n", [3, 30])
+def test_errors_of_the_evaluation_name_the_function_that_was_called(n):
+    zero, bad, ones = mx.zeros((n, n)), mx.full((n, n), mx.nan), mx.ones((n, n))
+    calls = {
+        "inv": lambda: la.inv(zero), "tri_inv": lambda: la.tri_inv(zero), "cholesky_inv": lambda: la.cholesky_inv(zero),
+        "matrix_power": lambda: la.matrix_power(zero, -2), "solve": lambda: la.solve(zero, ones),
+        "solve_triangular": lambda: la.solve_triangular(zero, ones), "cholesky": lambda: la.cholesky(zero),
+        "svd": lambda: la.svd(bad)[1], "svdvals": lambda: la.svdvals(bad), "matrix_rank": lambda: la.matrix_rank(bad),
+        "norm": lambda: la.norm(bad, "nuc"), "pinv": lambda: la.pinv(bad), "eigh": lambda: la.eigh(bad)[0],
+        "eigvalsh": lambda: la.eigvalsh(bad), "eig": lambda: la.eig(bad)[0], "eigvals": lambda: la.eigvals(bad),
+        "multivariate_normal": lambda: mx.random.multivariate_normal(bad[0], bad),
+        "slogdet": lambda: mx.grad(lambda a: la.slogdet(a)[1])(zero),
+    }
+    for name, call in calls.items():
+        with pytest.raises((RuntimeError, ValueError)) as told:
+            mx.eval(call())
+        assert str(told.value).startswith(f"[{name}] The "), name
+        if name not in ("slogdet", "multivariate_normal"):  # compiled too
+            with pytest.raises((RuntimeError, ValueError), match=rf"^\[{name}\] The "):
+                mx.eval(mx.compile(call)())

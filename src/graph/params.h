@@ -48,13 +48,13 @@
  *   conv                  mx_conv_params            stride[s] low[s] high[s]            x (N, s dims, C), w (O, s dims, C / groups)
  *                                                     kernel_dilation[s] input_dilation[s]
  *   cholesky              -                         -        the lower triangle is read   a (…,n,n)
- *   inverse               mx_matrix_params          -        triangular: one triangle is  a (…,n,n)
- *   solve                 mx_matrix_params          -                                   a (…,n,n), b (…,n,k): equal batch shapes
+ *   inverse               mx_linalg_params          -        triangular: one triangle is  a (…,n,n)
+ *   solve                 mx_linalg_params          -                                   a (…,n,n), b (…,n,k): equal batch shapes
  *   lu                    -                         -        out: both factors, pivots, permutation      a (…,m,n)
  *   qr                    -                         -        out: q (…,m,k), r (…,k,n)  a (…,m,n)
- *   svd                   mx_parts_params           -        out: s, or u, s, vᴴ         a (…,m,n)
- *   eigh                  mx_parts_params           -        out: w, or w, v; lower triangle  a (…,n,n)
- *   eig                   mx_parts_params           -        out: w, or w, v; complex64  a (…,n,n)
+ *   svd                   mx_linalg_params          -        out: s, or u, s, vᴴ         a (…,m,n)
+ *   eigh                  mx_linalg_params          -        out: w, or w, v; lower triangle  a (…,n,n)
+ *   eig                   mx_linalg_params          -        out: w, or w, v; complex64  a (…,n,n)
  *   pinv                  -                         -        out: (…,n,m)               a (…,m,n)
  *   det, adjugate         -                         -                                   a (…,n,n)
  *   slogdet               -                         -        out: sign, log |det|       a (…,n,n)
@@ -133,14 +133,11 @@ struct mx_conv_params {
 };
 
 enum mx_matrix_kind { MX_MATRIX_GENERAL, MX_MATRIX_LOWER, MX_MATRIX_UPPER };
-struct mx_matrix_params {
-  int32_t kind; /* enum mx_matrix_kind: which triangle is read */
-};
-
 /* What a decomposition gives: values alone; vectors too; of svd as many vectors as there are values. */
 enum mx_parts { MX_PARTS_VALUES, MX_PARTS_FULL, MX_PARTS_THIN };
-struct mx_parts_params {
-  int32_t parts;
+struct mx_linalg_params {
+  int32_t mode; /* enum mx_matrix_kind: which triangle is read; or enum mx_parts */
+  char op[20];  /* the function that was called, as errors name it; zeros behind */
 };
 
 struct mx_arange_params {

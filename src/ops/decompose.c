@@ -12,14 +12,9 @@
 #include <ctype.h>
 #include <math.h>
 
-static int parts_of(const struct mx_call *c) { return ((const struct mx_parts_params *)c->p.head)->parts; }
-static void apply_parts(mx_build *b, const struct mx_prim *prim, mx_array *a, int parts, int nout, mx_array **out) {
-  struct mx_parts_params head = {parts};
-  for (int i = 0; i < nout; i++) out[i] = NULL;
-  if (a) mx_apply_many(b, prim, &a, 1, &(struct mx_params){.head = &head, .head_size = sizeof head}, nout, out);
-}
+static int parts_of(const struct mx_call *c) { return mx_linalg_head(c)->mode; }
 static int infer_parts(const struct mx_call *c, bool square, int most, int nout) {
-  int status = mx_infer_matrices(c, 1, sizeof(struct mx_parts_params), square);
+  int status = mx_infer_matrices(c, 1, true, square);
   if (status) return status;
   int parts = parts_of(c), want = parts == MX_PARTS_VALUES ? 1 : nout;
   if (parts < 0 || parts > most || c->nout != want)
@@ -59,7 +54,7 @@ static mx_array *outside(mx_build *b, mx_array *q, mx_array *x) {
  * A wide A = [A₁ A₂] is Q [R₁ R₂] with R₂ = Qᴴ A₂: dR₂ = dQᴴ A₂ + Qᴴ dA₂; Ā₂ = Q R̄₂ and Q̄ gets A₂ R̄₂ᴴ. ---- */
 
 static int infer_qr(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, 0, false);
+  int status = mx_infer_matrices(c, 1, false, false);
   if (status) return status;
   int64_t m = mx_rows(c->in[0]), n = mx_cols(c->in[0]), k = m < n ? m : n;
   if (c->nout != 2) return mx_fail(MX_EVALUE, "[linalg::qr] Has 2 outputs, not %d.", c->nout);
@@ -69,10 +64,10 @@ static int infer_qr(const struct mx_call *c, struct mx_spec *out) {
 }
 /* x R⁻¹ and x R⁻ᴴ for an upper triangular R. */
 static mx_array *over(mx_build *b, mx_array *x, mx_array *r) {
-  return mx_adjoint(b, mx_solve_kind(b, mx_adjoint(b, r), mx_adjoint(b, x), MX_MATRIX_LOWER));
+  return mx_adjoint(b, mx_solve_kind(b, "qr", mx_adjoint(b, r), mx_adjoint(b, x), MX_MATRIX_LOWER));
 }
 static mx_array *over_adjoint(mx_build *b, mx_array *x, mx_array *r) {
-  return mx_adjoint(b, mx_solve_kind(b, r, mx_adjoint(b, x), MX_MATRIX_UPPER));
+  return mx_adjoint(b, mx_solve_kind(b, "qr", r, mx_adjoint(b, x), MX_MATRIX_UPPER));
 }
 static void qr_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   mx_array *q = c->out[0], *r = c->out[1], *gq = cot[0], *gr = cot[1], *beside = NULL;
@@ -196,7 +191,7 @@ static void svd_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, 
   if (!wanted[0]) return;
   if (values) {
     if (!gs) return;
-    apply_parts(b, &mx_prim_svd, c->in[0], MX_PARTS_THIN, 3, out);
+    mx_apply_linalg(b, &mx_prim_svd, mx_linalg_head(c)->op, MX_PARTS_THIN, c->in, 1, out, 3);
     if (out[0]) grads[0] = mx_product(b, mx_multiply(b, out[0], row(b, mx_astype(b, gs, out[0]->t.dtype))), out[2]);
     return;
   }
@@ -213,7 +208,7 @@ static void svd_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, 
   mx_array *made[3], *const *out = c->out;
   if (!tan[0]) return;
   if (values) {
-    apply_parts(b, &mx_prim_svd, c->in[0], MX_PARTS_THIN, 3, made);
+    mx_apply_linalg(b, &mx_prim_svd, mx_linalg_head(c)->op, MX_PARTS_THIN, c->in, 1, made, 3);
     if (!made[0]) return;
     out = made;
   }
@@ -258,7 +253,7 @@ static mx_array *over_eigen_gaps(mx_build *b, mx_array *x, mx_array *w) {
 /* Both outputs of a call that may have had the values alone. */
 static void both_of(mx_build *b, const struct mx_call *c, mx_array *out[2]) {
   out[0] = c->out[0], out[1] = c->nout == 2 ? c->out[1] : NULL;
-  if (c->nout == 1) apply_parts(b, c->prim, c->in[0], MX_PARTS_FULL, 2, out);
+  if (c->nout == 1) mx_apply_linalg(b, c->prim, mx_linalg_head(c)->op, MX_PARTS_FULL, c->in, 1, out, 2);
 }
 static void eigh_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   mx_array *out[2], *gv = c->nout == 2 ? cot[1] : NULL;
@@ -301,7 +296,7 @@ static void eig_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, 
     mx_array *z = minus(b, x, mx_multiply(b, mx_product(b, vh, v), row(b, r)));
     m = mx_sum_of(b, m, over_eigen_gaps(b, z, mx_conjugate(b, out[0])));
   }
-  mx_array *g = mx_product(b, mx_solve_kind(b, vh, m, MX_MATRIX_GENERAL), vh);
+  mx_array *g = mx_product(b, mx_solve_kind(b, mx_linalg_head(c)->op, vh, m, MX_MATRIX_GENERAL), vh);
   grads[0] = g && d != MX_COMPLEX64 ? mx_astype(b, mx_real(b, g), d) : g;
 }
 static void eig_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
@@ -309,7 +304,7 @@ static void eig_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, 
   if (!tan[0]) return;
   both_of(b, c, out);
   if (!out[1]) return;
-  mx_array *v = out[1], *m = mx_solve_kind(b, v, mx_product(b, mx_astype(b, tan[0], MX_COMPLEX64), v), MX_MATRIX_GENERAL);
+  mx_array *v = out[1], *m = mx_solve_kind(b, mx_linalg_head(c)->op, v, mx_product(b, mx_astype(b, tan[0], MX_COMPLEX64), v), MX_MATRIX_GENERAL);
   out_tan[0] = diagonal(b, m);
   if (c->nout == 1) return;
   mx_array *dv = mx_product(b, v, over_eigen_gaps(b, m, out[0]));
@@ -324,7 +319,7 @@ const struct mx_prim mx_prim_eig = {.id = MX_PRIM_eig, .name = "Eig", .kind = MX
  * backwards Ā = -Pᴴ P̄ Pᴴ + (I - A P) P̄ᴴ P Pᴴ + Pᴴ P P̄ᴴ (I - P A). ---- */
 
 static int infer_pinv(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, 0, false);
+  int status = mx_infer_matrices(c, 1, false, false);
   if (!status) mx_matrix_spec(c, c->in[0]->t.dtype, mx_cols(c->in[0]), mx_rows(c->in[0]), out);
   return status;
 }
@@ -361,39 +356,40 @@ void mx_linalg_qr(mx_build *b, mx_array *a, mx_array *out[2]) {
   if (x) mx_apply_many(b, &mx_prim_qr, &x, 1, NULL, 2, out);
   halves(b, out, 2, a);
 }
-mx_array *mx_linalg_singular_values(mx_build *b, mx_array *a) {
-  mx_array *s;
-  apply_parts(b, &mx_prim_svd, mx_as_matrix(b, "svd", a, false), MX_PARTS_VALUES, 1, &s);
+mx_array *mx_svdvals_for(mx_build *b, const char *op, mx_array *a) {
+  mx_array *x = mx_as_matrix(b, op, a, false), *s;
+  mx_apply_linalg(b, &mx_prim_svd, op, MX_PARTS_VALUES, &x, 1, &s, 1);
   return mx_as_half_of(b, s, a);
 }
 void mx_linalg_svd(mx_build *b, mx_array *a, bool thin, mx_array *out[3]) {
-  apply_parts(b, &mx_prim_svd, mx_as_matrix(b, "svd", a, false), thin ? MX_PARTS_THIN : MX_PARTS_FULL, 3, out);
+  mx_array *x = mx_as_matrix(b, "svd", a, false);
+  mx_apply_linalg(b, &mx_prim_svd, "svd", thin ? MX_PARTS_THIN : MX_PARTS_FULL, &x, 1, out, 3);
   halves(b, out, 3, a);
 }
 /* The upper triangle is the lower one of the adjoint, which is the same Hermitian matrix. */
-static mx_array *hermitian(mx_build *b, const char *op, mx_array *a, const char *uplo) {
+static void hermitian(mx_build *b, const char *op, mx_array *a, const char *uplo, mx_array **out, int nout) {
   char which = uplo && uplo[0] && !uplo[1] ? (char)toupper((unsigned char)uplo[0]) : 0;
-  if (which != 'L' && which != 'U')
-    return mx_build_fail(b, MX_EVALUE, "[linalg::%s] UPLO must be 'L' or 'U', not '%.20s'.", op, uplo ? uplo : "");
-  mx_array *x = mx_as_matrix(b, op, a, true);
-  return which == 'U' ? mx_adjoint(b, x) : x;
+  if (which != 'L' && which != 'U') mx_build_fail(b, MX_EVALUE, "[linalg::%s] UPLO must be 'L' or 'U', not '%.20s'.", op, uplo ? uplo : "");
+  mx_array *x = b->status ? NULL : mx_as_matrix(b, op, a, true);
+  if (which == 'U') x = mx_adjoint(b, x);
+  mx_apply_linalg(b, &mx_prim_eigh, op, nout == 1 ? MX_PARTS_VALUES : MX_PARTS_FULL, &x, 1, out, nout);
+  halves(b, out, nout, a);
 }
 mx_array *mx_linalg_eigvalsh(mx_build *b, mx_array *a, const char *uplo) {
   mx_array *w;
-  apply_parts(b, &mx_prim_eigh, hermitian(b, "eigvalsh", a, uplo), MX_PARTS_VALUES, 1, &w);
-  return mx_as_half_of(b, w, a);
+  hermitian(b, "eigvalsh", a, uplo, &w, 1);
+  return w;
 }
-void mx_linalg_eigh(mx_build *b, mx_array *a, const char *uplo, mx_array *out[2]) {
-  apply_parts(b, &mx_prim_eigh, hermitian(b, "eigh", a, uplo), MX_PARTS_FULL, 2, out);
-  halves(b, out, 2, a);
-}
+void mx_eigh_for(mx_build *b, const char *op, mx_array *a, const char *uplo, mx_array *out[2]) { hermitian(b, op, a, uplo, out, 2); }
+void mx_linalg_eigh(mx_build *b, mx_array *a, const char *uplo, mx_array *out[2]) { hermitian(b, "eigh", a, uplo, out, 2); }
 mx_array *mx_linalg_eigvals(mx_build *b, mx_array *a) {
-  mx_array *w;
-  apply_parts(b, &mx_prim_eig, mx_as_matrix(b, "eigvals", a, true), MX_PARTS_VALUES, 1, &w);
+  mx_array *x = mx_as_matrix(b, "eigvals", a, true), *w;
+  mx_apply_linalg(b, &mx_prim_eig, "eigvals", MX_PARTS_VALUES, &x, 1, &w, 1);
   return w;
 }
 void mx_linalg_eig(mx_build *b, mx_array *a, mx_array *out[2]) {
-  apply_parts(b, &mx_prim_eig, mx_as_matrix(b, "eig", a, true), MX_PARTS_FULL, 2, out);
+  mx_array *x = mx_as_matrix(b, "eig", a, true);
+  mx_apply_linalg(b, &mx_prim_eig, "eig", MX_PARTS_FULL, &x, 1, out, 2);
 }
 mx_array *mx_linalg_pinv(mx_build *b, mx_array *a) {
   mx_array *x = mx_as_matrix(b, "pinv", a, false);
@@ -410,8 +406,9 @@ MX_PUBLIC(linalg_eigvalsh, mx_linalg_eigvalsh(b, a.ctx, UPLO), const mlx_array a
 MX_PUBLIC(linalg_pinv, mx_linalg_pinv(b, a.ctx), const mlx_array a)
 static void svd_outputs(mx_build *b, mx_array *a, bool compute_uv, mx_array **out) {
   if (compute_uv) mx_linalg_svd(b, a, false, out);
-  else out[0] = mx_linalg_singular_values(b, a);
+  else out[0] = mx_svdvals_for(b, "svd", a);
 }
+MX_PUBLIC(ravel_svdvals_for, mx_svdvals_for(b, op ? op : "svdvals", a.ctx), const mlx_array a, const char *op)
 MX_PUBLIC_MANY(ravel_svd_thin, 3, mx_linalg_svd(b, a.ctx, true, out), const mlx_array a)
 /* Reflections that find nothing left to do are identities: zeros beside a tall matrix give the columns that Q lacks. */
 static void qr_complete(mx_build *b, mx_array *a, mx_array *out[2]) {

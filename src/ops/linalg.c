@@ -12,10 +12,12 @@
 
 /* ---- shared by the rules ---- */
 
-int mx_infer_matrices(const struct mx_call *c, int nin, int head_size, bool square) {
+int mx_infer_matrices(const struct mx_call *c, int nin, bool has_head, bool square) {
   const char *op = mx_op_name(c);
   char one[MX_SHAPE_TEXT], two[MX_SHAPE_TEXT];
-  if (c->nin != nin || c->p.head_size != head_size || c->p.nints)
+  const struct mx_linalg_params *head = c->p.head;
+  bool fine = has_head ? c->p.head_size == sizeof *head && memchr(head->op, 0, sizeof head->op) : c->p.head_size == 0;
+  if (c->nin != nin || !fine || c->p.nints)
     return mx_fail(MX_EVALUE, "[linalg::%s] The inputs or parameters do not fit the operation.", op);
   const struct mx_tensor *a = &c->in[0]->t;
   if (a->dtype != MX_FLOAT32 && a->dtype != MX_FLOAT64 && a->dtype != MX_COMPLEX64)
@@ -81,15 +83,19 @@ mx_array *mx_sum_of(mx_build *b, mx_array *x, mx_array *y) { return x && y ? mx_
 static mx_array *difference(mx_build *b, mx_array *x, mx_array *y) {
   return y ? mx_sum_of(b, x, mx_negative(b, y)) : x;
 }
-mx_array *mx_solve_kind(mx_build *b, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
-  if (!x || !y) return NULL;
-  struct mx_matrix_params head = {kind};
-  mx_array *in[2] = {x, y};
-  return mx_apply(b, &mx_prim_solve, in, 2, &(struct mx_params){.head = &head, .head_size = sizeof head});
+void mx_apply_linalg(mx_build *b, const struct mx_prim *prim, const char *op, int mode, mx_array *const *in, int nin, mx_array **out, int nout) {
+  struct mx_linalg_params head = {mode, {0}};
+  snprintf(head.op, sizeof head.op, "%s", op);
+  mx_apply_many(b, prim, in, nin, &(struct mx_params){.head = &head, .head_size = sizeof head}, nout, out);
+}
+mx_array *mx_solve_kind(mx_build *b, const char *op, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
+  mx_array *in[2] = {x, y}, *out;
+  mx_apply_linalg(b, &mx_prim_solve, op, (int)kind, in, 2, &out, 1);
+  return out;
 }
 /* x y⁻¹ for a triangular y: the adjoint of y⁻ᴴ xᴴ. */
-static mx_array *right_divide(mx_build *b, mx_array *x, mx_array *y, bool upper) {
-  return mx_adjoint(b, mx_solve_kind(b, mx_adjoint(b, y), mx_adjoint(b, x), upper ? MX_MATRIX_LOWER : MX_MATRIX_UPPER));
+static mx_array *right_divide(mx_build *b, const char *op, mx_array *x, mx_array *y, bool upper) {
+  return mx_adjoint(b, mx_solve_kind(b, op, mx_adjoint(b, y), mx_adjoint(b, x), upper ? MX_MATRIX_LOWER : MX_MATRIX_UPPER));
 }
 mx_array *mx_half_diagonal(mx_build *b, mx_array *a, bool upper) {
   if (!a) return NULL;
@@ -113,7 +119,7 @@ mx_array *mx_part(mx_build *b, mx_array *a, bool rows, int64_t from, int64_t to)
 static mx_array *triangle_of(mx_build *b, mx_array *a, enum mx_matrix_kind kind) {
   return !a || kind == MX_MATRIX_GENERAL ? a : kind == MX_MATRIX_LOWER ? mx_tril(b, a, 0) : mx_triu(b, a, 0);
 }
-static enum mx_matrix_kind kind_of(const struct mx_call *c) { return (enum mx_matrix_kind)((const struct mx_matrix_params *)c->p.head)->kind; }
+static enum mx_matrix_kind kind_of(const struct mx_call *c) { return (enum mx_matrix_kind)mx_linalg_head(c)->mode; }
 static enum mx_matrix_kind other(enum mx_matrix_kind kind) {
   return kind == MX_MATRIX_GENERAL ? kind : kind == MX_MATRIX_LOWER ? MX_MATRIX_UPPER : MX_MATRIX_LOWER;
 }
@@ -121,12 +127,12 @@ static enum mx_matrix_kind other(enum mx_matrix_kind kind) {
 /* ---- inverse: C = A⁻¹, dC = -C dA C, Ā = -Cᴴ C̄ Cᴴ (Giles 2.2.3); of a triangle, both only in the triangle ---- */
 
 static int infer_square(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, 0, true);
+  int status = mx_infer_matrices(c, 1, false, true);
   if (!status) mx_matrix_spec(c, c->in[0]->t.dtype, mx_rows(c->in[0]), mx_cols(c->in[0]), out);
   return status;
 }
 static int infer_inverse(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, sizeof(struct mx_matrix_params), true);
+  int status = mx_infer_matrices(c, 1, true, true);
   if (!status) mx_matrix_spec(c, c->in[0]->t.dtype, mx_rows(c->in[0]), mx_cols(c->in[0]), out);
   return status;
 }
@@ -143,21 +149,21 @@ const struct mx_prim mx_prim_inverse = {.id = MX_PRIM_inverse, .name = "Inverse"
 /* ---- solve: X = A⁻¹ B, dX = A⁻¹ (dB - dA X), B̄ = A⁻ᴴ X̄, Ā = -B̄ Xᴴ (Giles 2.3.1) ---- */
 
 static int infer_solve(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 2, sizeof(struct mx_matrix_params), true);
+  int status = mx_infer_matrices(c, 2, true, true);
   if (!status) mx_matrix_spec(c, c->in[0]->t.dtype, mx_rows(c->in[1]), mx_cols(c->in[1]), out);
   return status;
 }
 static void solve_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   enum mx_matrix_kind kind = kind_of(c);
   if (!cot[0]) return;
-  mx_array *g = mx_solve_kind(b, mx_adjoint(b, c->in[0]), cot[0], other(kind));
+  mx_array *g = mx_solve_kind(b, mx_linalg_head(c)->op, mx_adjoint(b, c->in[0]), cot[0], other(kind));
   if (wanted[0]) grads[0] = triangle_of(b, mx_negative(b, mx_product(b, g, mx_adjoint(b, c->out[0]))), kind);
   if (wanted[1]) grads[1] = g;
 }
 static void solve_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   enum mx_matrix_kind kind = kind_of(c);
   mx_array *moved = difference(b, tan[1], mx_product(b, triangle_of(b, tan[0], kind), c->out[0]));
-  out_tan[0] = mx_solve_kind(b, c->in[0], moved, kind);
+  out_tan[0] = mx_solve_kind(b, mx_linalg_head(c)->op, c->in[0], moved, kind);
 }
 const struct mx_prim mx_prim_solve = {.id = MX_PRIM_solve, .name = "Solve", .kind = MX_GENERAL, .infer = infer_solve, .vjp = solve_vjp,
                                       .jvp = solve_jvp, .vmap = mx_matrix_vmap};
@@ -169,14 +175,14 @@ static void cholesky_vjp(mx_build *b, const struct mx_call *c, mx_array *const *
   mx_array *l = c->out[0], *lh = mx_adjoint(b, l);
   if (!wanted[0] || !cot[0]) return;
   mx_array *phi = mx_product(b, lh, mx_tril(b, cot[0], 0));
-  mx_array *s = mx_solve_kind(b, lh, mx_half_diagonal(b, phi, false), MX_MATRIX_UPPER);
-  grads[0] = mx_hermitian_part(b, right_divide(b, s, l, false));
+  mx_array *s = mx_solve_kind(b, "cholesky", lh, mx_half_diagonal(b, phi, false), MX_MATRIX_UPPER);
+  grads[0] = mx_hermitian_part(b, right_divide(b, "cholesky", s, l, false));
 }
 static void cholesky_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   mx_array *l = c->out[0];
   if (!tan[0]) return;
-  mx_array *left = mx_solve_kind(b, l, mx_hermitian_part(b, tan[0]), MX_MATRIX_LOWER);
-  mx_array *both = mx_adjoint(b, mx_solve_kind(b, l, mx_adjoint(b, left), MX_MATRIX_LOWER));
+  mx_array *left = mx_solve_kind(b, "cholesky", l, mx_hermitian_part(b, tan[0]), MX_MATRIX_LOWER);
+  mx_array *both = mx_adjoint(b, mx_solve_kind(b, "cholesky", l, mx_adjoint(b, left), MX_MATRIX_LOWER));
   out_tan[0] = mx_product(b, l, mx_half_diagonal(b, both, false));
 }
 const struct mx_prim mx_prim_cholesky = {.id = MX_PRIM_cholesky, .name = "Cholesky", .kind = MX_GENERAL, .infer = infer_square,
@@ -188,7 +194,7 @@ const struct mx_prim mx_prim_cholesky = {.id = MX_PRIM_cholesky, .name = "Choles
  * Columns beside it, X₂ = L U₂: dU₂ = L⁻¹ (dX₂ - dL U₂); X̄₂ = L⁻ᴴ Ū₂ and L̄ gets -X̄₂ U₂ᴴ. ---- */
 
 static int infer_lu(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, 0, false);
+  int status = mx_infer_matrices(c, 1, false, false);
   if (status) return status;
   int64_t m = mx_rows(c->in[0]), n = mx_cols(c->in[0]);
   if (c->nout != 3) return mx_fail(MX_EVALUE, "[linalg::lu] Has 3 outputs, not %d.", c->nout);
@@ -233,24 +239,24 @@ static void lu_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, c
   struct lu f = lu_of(b, c->out[0]);
   mx_array *g = square_of(b, &f, cot[0]), *rest = rest_of(b, &f, cot[0]), *gl = mx_tril(b, g, -1), *gu = mx_triu(b, g, 0);
   if (f.below) {
-    rest = right_divide(b, rest, mx_adjoint(b, f.u), false);
+    rest = right_divide(b, "lu", rest, mx_adjoint(b, f.u), false);
     gu = difference(b, gu, mx_product(b, mx_adjoint(b, f.below), rest));
   } else if (f.beside) {
-    rest = mx_solve_kind(b, mx_adjoint(b, f.l), rest, MX_MATRIX_UPPER);
+    rest = mx_solve_kind(b, "lu", mx_adjoint(b, f.l), rest, MX_MATRIX_UPPER);
     gl = difference(b, gl, mx_product(b, rest, mx_adjoint(b, f.beside)));
   }
   mx_array *mid = mx_add(b, mx_tril(b, mx_product(b, mx_adjoint(b, f.l), gl), -1), mx_triu(b, mx_product(b, gu, mx_adjoint(b, f.u)), 0));
-  mx_array *x = right_divide(b, mx_solve_kind(b, mx_adjoint(b, f.l), mid, MX_MATRIX_UPPER), mx_adjoint(b, f.u), false);
+  mx_array *x = right_divide(b, "lu", mx_solve_kind(b, "lu", mx_adjoint(b, f.l), mid, MX_MATRIX_UPPER), mx_adjoint(b, f.u), false);
   grads[0] = rows_at(b, joined(b, &f, x, rest), c->out[2]);
 }
 static void lu_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   if (!tan[0]) return;
   struct lu f = lu_of(b, c->out[0]);
   mx_array *dx = rows_at(b, tan[0], mx_argsort(b, c->out[2], (int[]){-1})), *rest = rest_of(b, &f, dx);
-  mx_array *m = right_divide(b, mx_solve_kind(b, f.l, square_of(b, &f, dx), MX_MATRIX_LOWER), f.u, true);
+  mx_array *m = right_divide(b, "lu", mx_solve_kind(b, "lu", f.l, square_of(b, &f, dx), MX_MATRIX_LOWER), f.u, true);
   mx_array *dl = mx_product(b, f.l, mx_tril(b, m, -1)), *du = mx_product(b, mx_triu(b, m, 0), f.u);
-  if (f.below) rest = right_divide(b, difference(b, rest, mx_product(b, f.below, du)), f.u, true);
-  else if (f.beside) rest = mx_solve_kind(b, f.l, difference(b, rest, mx_product(b, dl, f.beside)), MX_MATRIX_LOWER);
+  if (f.below) rest = right_divide(b, "lu", difference(b, rest, mx_product(b, f.below, du)), f.u, true);
+  else if (f.beside) rest = mx_solve_kind(b, "lu", f.l, difference(b, rest, mx_product(b, dl, f.beside)), MX_MATRIX_LOWER);
   out_tan[0] = joined(b, &f, mx_add(b, dl, du), rest);
 }
 const struct mx_prim mx_prim_lu = {.id = MX_PRIM_lu, .name = "LU", .kind = MX_GENERAL, .infer = infer_lu, .vjp = lu_vjp, .jvp = lu_jvp,
@@ -259,7 +265,7 @@ const struct mx_prim mx_prim_lu = {.id = MX_PRIM_lu, .name = "LU", .kind = MX_GE
 /* ---- determinants: d det A = tr(adj(A) dA) (Jacobi), for any rank ---- */
 
 static int infer_det(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, 0, true);
+  int status = mx_infer_matrices(c, 1, false, true);
   if (!status) mx_matrix_spec(c, c->in[0]->t.dtype, -1, -1, out);
   return status;
 }
@@ -279,18 +285,19 @@ const struct mx_prim mx_prim_det = {.id = MX_PRIM_det, .name = "Det", .kind = MX
 
 /* adj(A) = det(A) A⁻¹ =: D, so d D = tr(A⁻¹ dA) D - A⁻¹ dA D, where A has an inverse;
  * backwards Ā = A⁻ᴴ tr(Dᴴ D̄) - A⁻ᴴ D̄ Dᴴ. */
-static mx_array *inverse_of(mx_build *b, mx_array *a, enum mx_matrix_kind kind) {
-  struct mx_matrix_params head = {kind};
-  return a ? mx_apply(b, &mx_prim_inverse, &a, 1, &(struct mx_params){.head = &head, .head_size = sizeof head}) : NULL;
+static mx_array *inverse_of(mx_build *b, const char *op, mx_array *a, enum mx_matrix_kind kind) {
+  mx_array *out;
+  mx_apply_linalg(b, &mx_prim_inverse, op, (int)kind, &a, 1, &out, 1);
+  return out;
 }
 static void adjugate_vjp(mx_build *b, const struct mx_call *c, mx_array *const *cot, const bool *wanted, mx_array **grads) {
   if (!wanted[0] || !cot[0]) return;
-  mx_array *ih = mx_adjoint(b, inverse_of(b, c->in[0], MX_MATRIX_GENERAL)), *dh = mx_adjoint(b, c->out[0]);
+  mx_array *ih = mx_adjoint(b, inverse_of(b, "det", c->in[0], MX_MATRIX_GENERAL)), *dh = mx_adjoint(b, c->out[0]);
   grads[0] = difference(b, mx_multiply(b, ih, as_matrices(b, trace_of_product(b, dh, cot[0]))), mx_product(b, mx_product(b, ih, cot[0]), dh));
 }
 static void adjugate_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   if (!tan[0]) return;
-  mx_array *m = mx_product(b, inverse_of(b, c->in[0], MX_MATRIX_GENERAL), tan[0]), *d = c->out[0];
+  mx_array *m = mx_product(b, inverse_of(b, "det", c->in[0], MX_MATRIX_GENERAL), tan[0]), *d = c->out[0];
   mx_array *t = mx_trace(b, m, 0, -2, -1, m ? m->t.dtype : MX_FLOAT32);
   out_tan[0] = difference(b, mx_multiply(b, d, as_matrices(b, t)), mx_product(b, m, d));
 }
@@ -299,7 +306,7 @@ const struct mx_prim mx_prim_adjugate = {.id = MX_PRIM_adjugate, .name = "Adjuga
 
 /* With t = tr(A⁻¹ dA): d log|det A| = Re t, d sign = i sign Im t; backwards Ā = A⁻ᴴ (l̄ + i Im(conj(sign) s̄)). */
 static int infer_slogdet(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, 0, true);
+  int status = mx_infer_matrices(c, 1, false, true);
   if (status) return status;
   if (c->nout != 2) return mx_fail(MX_EVALUE, "[linalg::slogdet] Has 2 outputs, not %d.", c->nout);
   mx_matrix_spec(c, c->in[0]->t.dtype, -1, -1, &out[0]);
@@ -312,11 +319,11 @@ static void slogdet_vjp(mx_build *b, const struct mx_call *c, mx_array *const *c
   mx_array *t = cot[1] ? mx_astype(b, cot[1], d) : NULL;
   if (d == MX_COMPLEX64 && cot[0])
     t = mx_sum_of(b, t, mx_multiply(b, mx_imag(b, mx_multiply(b, mx_conjugate(b, c->out[0]), cot[0])), mx_complex_scalar(b, 0, 1)));
-  if (t) grads[0] = mx_multiply(b, mx_adjoint(b, inverse_of(b, c->in[0], MX_MATRIX_GENERAL)), as_matrices(b, t));
+  if (t) grads[0] = mx_multiply(b, mx_adjoint(b, inverse_of(b, "slogdet", c->in[0], MX_MATRIX_GENERAL)), as_matrices(b, t));
 }
 static void slogdet_jvp(mx_build *b, const struct mx_call *c, mx_array *const *tan, mx_array **out_tan) {
   if (!tan[0]) return;
-  mx_array *t = trace_of_product(b, inverse_of(b, c->in[0], MX_MATRIX_GENERAL), tan[0]);
+  mx_array *t = trace_of_product(b, inverse_of(b, "slogdet", c->in[0], MX_MATRIX_GENERAL), tan[0]);
   out_tan[1] = t ? mx_astype(b, mx_real(b, t), c->out[1]->t.dtype) : NULL;
   if (c->in[0]->t.dtype == MX_COMPLEX64)
     out_tan[0] = mx_multiply(b, mx_multiply(b, c->out[0], mx_imag(b, t)), mx_complex_scalar(b, 0, 1));
@@ -326,11 +333,13 @@ const struct mx_prim mx_prim_slogdet = {.id = MX_PRIM_slogdet, .name = "SlogDet"
 
 /* ---- builders ---- */
 
-mx_array *mx_linalg_inv(mx_build *b, mx_array *a) {
-  return mx_as_half_of(b, inverse_of(b, mx_as_matrix(b, "inv", a, true), MX_MATRIX_GENERAL), a);
+static mx_array *inverse(mx_build *b, const char *op, mx_array *a, enum mx_matrix_kind kind) {
+  return inverse_of(b, op, mx_as_matrix(b, op, a, true), kind);
 }
+mx_array *mx_inv_for(mx_build *b, const char *op, mx_array *a) { return mx_as_half_of(b, inverse(b, op, a, MX_MATRIX_GENERAL), a); }
+mx_array *mx_linalg_inv(mx_build *b, mx_array *a) { return mx_inv_for(b, "inv", a); }
 mx_array *mx_linalg_tri_inv(mx_build *b, mx_array *a, bool upper) {
-  return mx_as_half_of(b, inverse_of(b, mx_as_matrix(b, "tri_inv", a, true), upper ? MX_MATRIX_UPPER : MX_MATRIX_LOWER), a);
+  return mx_as_half_of(b, inverse(b, "tri_inv", a, upper ? MX_MATRIX_UPPER : MX_MATRIX_LOWER), a);
 }
 /* The upper triangle is the lower one of the adjoint, and R = Lᴴ. */
 mx_array *mx_linalg_cholesky(mx_build *b, mx_array *a, bool upper) {
@@ -340,18 +349,18 @@ mx_array *mx_linalg_cholesky(mx_build *b, mx_array *a, bool upper) {
 }
 /* (L Lᴴ)⁻¹ = L⁻ᴴ L⁻¹, (Rᴴ R)⁻¹ = R⁻¹ R⁻ᴴ */
 mx_array *mx_linalg_cholesky_inv(mx_build *b, mx_array *a, bool upper) {
-  mx_array *x = inverse_of(b, mx_as_matrix(b, "cholesky_inv", a, true), upper ? MX_MATRIX_UPPER : MX_MATRIX_LOWER), *h = mx_adjoint(b, x);
+  mx_array *x = inverse(b, "cholesky_inv", a, upper ? MX_MATRIX_UPPER : MX_MATRIX_LOWER), *h = mx_adjoint(b, x);
   return mx_as_half_of(b, upper ? mx_product(b, x, h) : mx_product(b, h, x), a);
 }
 
 /* One matrix for a whole batch of right sides: they become columns of one system. */
-static mx_array *solve_columns(mx_build *b, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
+static mx_array *solve_columns(mx_build *b, const char *op, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
   int64_t shape[MX_MAX_NDIM];
   int n = y->t.ndim;
   y = mx_moveaxis(b, y, -2, 0);
   if (!y) return NULL;
   memcpy(shape, y->t.shape, (size_t)n * sizeof *shape);
-  y = mx_solve_kind(b, x, mx_flatten(b, y, 1, -1), kind);
+  y = mx_solve_kind(b, op, x, mx_flatten(b, y, 1, -1), kind);
   return mx_moveaxis(b, mx_reshape(b, y, shape, n), 0, -2);
 }
 static mx_array *solve(mx_build *b, const char *op, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
@@ -373,7 +382,7 @@ static mx_array *solve(mx_build *b, const char *op, mx_array *x, mx_array *y, en
                          "[linalg::%s] Last dimension of first input with shape %s must match second to last dimension of second input with "
                          "shape %s.",
                          op, mx_shape_text(one, x->t.shape, x->t.ndim), mx_shape_text(two, y->t.shape, y->t.ndim));
-  if (a->t.ndim == 2 && r->t.ndim > 2) return mx_as_half_of(b, solve_columns(b, a, r, kind), wide);
+  if (a->t.ndim == 2 && r->t.ndim > 2) return mx_as_half_of(b, solve_columns(b, op, a, r, kind), wide);
   int64_t batch[MX_MAX_NDIM];
   int n = 0;
   char full[64];
@@ -383,7 +392,7 @@ static mx_array *solve(mx_build *b, const char *op, mx_array *x, mx_array *y, en
   batch[n] = mx_rows(a), batch[n + 1] = mx_cols(a);
   a = mx_broadcast_to(b, a, batch, n + 2);
   batch[n + 1] = mx_cols(r);
-  r = mx_solve_kind(b, a, mx_broadcast_to(b, r, batch, n + 2), kind);
+  r = mx_solve_kind(b, op, a, mx_broadcast_to(b, r, batch, n + 2), kind);
   return mx_as_half_of(b, vector ? mx_squeeze(b, r, (int[]){-1}, 1) : r, wide);
 }
 mx_array *mx_linalg_solve(mx_build *b, mx_array *x, mx_array *y) { return solve(b, "solve", x, y, MX_MATRIX_GENERAL); }
@@ -430,6 +439,7 @@ MX_PUBLIC(linalg_cholesky_inv, mx_linalg_cholesky_inv(b, a.ctx, upper), const ml
 MX_PUBLIC(linalg_solve, mx_linalg_solve(b, a.ctx, right.ctx), const mlx_array a, const mlx_array right)
 MX_PUBLIC(linalg_solve_triangular, mx_linalg_solve_triangular(b, a.ctx, right.ctx, upper), const mlx_array a, const mlx_array right, bool upper)
 MX_PUBLIC_MANY(linalg_lu, 3, mx_linalg_lu(b, a.ctx, out), const mlx_array a)
+MX_PUBLIC(ravel_inv_for, mx_inv_for(b, op ? op : "inv", a.ctx), const mlx_array a, const char *op)
 MX_PUBLIC(ravel_det, mx_linalg_det(b, a.ctx), const mlx_array a)
 MX_PUBLIC_PAIR(linalg_lu_factor, mx_linalg_lu_factor(b, a.ctx, out), const mlx_array a)
 MX_PUBLIC_PAIR(ravel_slogdet, mx_linalg_slogdet(b, a.ctx, out), const mlx_array a)

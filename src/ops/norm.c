@@ -57,7 +57,7 @@ static mx_array *planes(mx_build *b, mx_array *x, int rows, int cols) {
 enum spectral { LARGEST, SMALLEST, NUCLEAR };
 static mx_array *spectral_norm(mx_build *b, mx_array *x, enum spectral which, const int axes[2], bool keepdims) {
   static const int last[1] = {-1};
-  mx_array *s = mx_linalg_singular_values(b, planes(b, x, axes[0], axes[1]));
+  mx_array *s = mx_svdvals_for(b, "norm", planes(b, x, axes[0], axes[1]));
   s = which == NUCLEAR ? mx_sum(b, s, last, 1, false) : which == LARGEST ? mx_max(b, s, last, 1, false) : mx_min(b, s, last, 1, false);
   if (!keepdims || !s) return s;
   bool swap = axes[0] > axes[1];

@@ -336,7 +336,7 @@ mx_array *mx_random_categorical(mx_build *b, mx_array *logits, int axis, const i
  * what is negative beyond that has no root: NaN. */
 static mx_array *root_of(mx_build *b, mx_array *cov) {
   mx_array *out[2];
-  mx_linalg_eigh(b, cov, "L", out);
+  mx_eigh_for(b, "multivariate_normal", cov, "L", out);
   if (!out[0]) return NULL;
   enum mx_dtype d = out[0]->t.dtype;
   double slack = (d == MX_FLOAT64 ? 0x1p-52 : 0x1p-23) * 10 * (double)mx_cols(out[1]);

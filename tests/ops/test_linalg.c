@@ -59,7 +59,7 @@ TEST(singular_matrices_fail_and_the_next_evaluation_works) {
     bad = mx_linalg_cholesky(b, A("float32 (1,1): -1"), false);
     CHECK_ERROR(mx_eval(&bad, 1), MX_ERUNTIME, "[cholesky] The matrix is not positive definite (LAPACK potrf: info 1).");
     bad = mx_linalg_eigvalsh(b, A("float32 (2,2): 1 nan nan 1"), "L");
-    CHECK_ERROR(mx_eval(&bad, 1), MX_EVALUE, "[eigh] The input has NaN or infinite elements.");
+    CHECK_ERROR(mx_eval(&bad, 1), MX_EVALUE, "[eigvalsh] The input has NaN or infinite elements.");
   }
   if (computed(&good, 1)) EXPECT(good, "complex64 (): 2+1j");
   END;
@@ -78,14 +78,14 @@ TEST(builders_refuse_what_is_no_matrix) {
 
 TEST(primitives_refuse_inputs_that_builders_would_not_make) {
   BEGIN;
-  struct mx_parts_params odd = {9};
+  struct mx_linalg_params odd = {9, "svd"};
   struct mx_params p = {.head = &odd, .head_size = sizeof odd};
   mx_array *a = A("float32 (2,2): 1 2 3 4"), *whole = A("int32 (2,2): 1 2 3 4"), *two[2] = {a, A("float32 (3,1): 1 2 3")}, *out[3];
   EXPECT_ERROR(mx_apply(b, &mx_prim_svd, &a, 1, &p), MX_EVALUE, "[linalg::svd] The parameters do not fit");
   EXPECT_ERROR(mx_apply1(b, &mx_prim_det, whole), MX_EVALUE, "must have type float32, float64 or complex64. Received array with type int32");
   EXPECT_ERROR(mx_apply1(b, &mx_prim_inverse, a), MX_EVALUE, "[linalg::inv] The inputs or parameters do not fit");
   EXPECT_ERROR(mx_apply1(b, &mx_prim_qr, a), MX_EVALUE, "Has 2 outputs, not 1");
-  struct mx_matrix_params head = {MX_MATRIX_GENERAL};
+  struct mx_linalg_params head = {MX_MATRIX_GENERAL, "solve"};
   p = (struct mx_params){.head = &head, .head_size = sizeof head};
   EXPECT_ERROR(mx_apply(b, &mx_prim_solve, two, 2, &p), MX_EVALUE, "[linalg::solve] Inputs float32 of shape (2,2) and float32 of shape (3,1)");
   CHECK(mx_apply_many(b, &mx_prim_lu, &a, 1, NULL, 2, out) != MX_OK && !out[0]);
@@ -132,6 +132,8 @@ TEST(public_functions_replace_their_results) {
   CHECK_OK(mlx_ravel_svd_thin(&three, a, s));
   CHECK_INT(mlx_vector_array_size(three), 3);
   CHECK_OK(mlx_ravel_qr_complete(&one, &two, a, s));
+  CHECK_OK(mlx_ravel_inv_for(&one, a, "power", s));
+  CHECK_OK(mlx_ravel_svdvals_for(&one, a, NULL, s));
   CHECK_OK(mlx_linalg_svd(&three, a, false, s));
   CHECK_OK(mlx_linalg_norm(&one, a, 2, NULL, 0, false, s));
   CHECK_OK(mlx_linalg_norm_matrix(&one, a, "nuc", (int[]){0, 1}, 2, false, s));

@@ -87,6 +87,9 @@ MLX_API int mlx_ravel_einsum_path(int *path, mlx_string *report, const char *sub
 /* Linear algebra that mlx-c lacks: of square matrices; slogdet gives the sign (or phase) and the logarithm of the size. */
 MLX_API int mlx_ravel_det(mlx_array *res, const mlx_array a, const mlx_stream s);
 MLX_API int mlx_ravel_slogdet(mlx_array *res_0, mlx_array *res_1, const mlx_array a, const mlx_stream s);
+/* Inverses and singular values for functions made of them: errors name op, that function. */
+MLX_API int mlx_ravel_inv_for(mlx_array *res, const mlx_array a, const char *op, const mlx_stream s);
+MLX_API int mlx_ravel_svdvals_for(mlx_array *res, const mlx_array a, const char *op, const mlx_stream s);
 /* The thin form of mlx_linalg_svd: U, S, Vt with as many vectors as there are values. */
 MLX_API int mlx_ravel_svd_thin(mlx_vector_array *res, const mlx_array a, const mlx_stream s);
 /* The complete form of mlx_linalg_qr: Q (m, m), R (m, n). Where m > n it has no derivatives: they come out as NaN. */

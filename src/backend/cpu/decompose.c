@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-static int parts_of(const struct mx_call *c) { return ((const struct mx_parts_params *)c->p.head)->parts; }
+static const struct mx_linalg_params *head_of(const struct mx_call *c) { return c->p.head; }
 static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- QR by Householder reflections ---- */
@@ -101,9 +101,9 @@ static void identities(const struct mx_tensor *t) {
 }
 int cpu_svd(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   struct cpu_linalg l;
-  int status = cpu_linalg_begin(&l, "svd", in, 1, out);
+  int status = cpu_linalg_begin(&l, head_of(c)->op, in, 1, out);
   if (status) return status;
-  l.mode = parts_of(c);
+  l.mode = head_of(c)->mode;
   if (l.k == 0) {
     if (l.mode == MX_PARTS_FULL) identities(out[0]), identities(out[2]);
     return MX_OK;
@@ -253,9 +253,9 @@ int cpu_eigh(const struct mx_call *c, struct mx_tensor *const *in, struct mx_ten
   double first[2], real[2] = {0};
   int query = -1, info = 0, whole = 0;
   if (out[0]->size == 0) return MX_OK;
-  int status = cpu_linalg_begin(&l, "eigh", in, 1, out);
+  int status = cpu_linalg_begin(&l, head_of(c)->op, in, 1, out);
   if (status) return status;
-  l.mode = parts_of(c);
+  l.mode = head_of(c)->mode;
   const char *job = l.mode == MX_PARTS_VALUES ? "N" : "V";
   if (job[0] == 'V' && (status = cpu_linalg_fits(&l, 2.0 * l.n * l.n + 6.0 * l.n + 1))) return status;
   if (l.lapack->syevd) l.lapack->syevd(job, "L", &l.n, first, &l.n, first, first, &query, &whole, &query, &info, 1, 1);
@@ -313,9 +313,9 @@ int cpu_eig(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tens
   double first[2];
   int query = -1, info = 0, unused = 1;
   if (out[0]->size == 0) return MX_OK;
-  int status = cpu_linalg_begin(&l, "eig", in, 1, out);
+  int status = cpu_linalg_begin(&l, head_of(c)->op, in, 1, out);
   if (status) return status;
-  l.mode = parts_of(c);
+  l.mode = head_of(c)->mode;
   const char *job = l.mode == MX_PARTS_VALUES ? "N" : "V";
   if (l.lapack->geev) l.lapack->geev("N", job, &l.n, first, &l.n, first, first, first, &unused, first, &l.n, first, &query, &info, 1, 1);
   else l.lapack->complex_geev("N", job, &l.n, first, &l.n, first, first, &unused, first, &l.n, first, &query, first, &info, 1, 1);

@@ -228,9 +228,10 @@ static int one_inverse(struct cpu_linalg *l, int64_t at, char *room) {
 }
 int cpu_inverse(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   struct cpu_linalg l;
-  int mode = ((const struct mx_matrix_params *)c->p.head)->kind, info;
+  const struct mx_linalg_params *head = c->p.head;
+  int mode = head->mode, info;
   if (out[0]->size == 0) return MX_OK;
-  int status = cpu_linalg_begin(&l, mode == MX_MATRIX_GENERAL ? "inv" : "tri_inv", in, 1, out);
+  int status = cpu_linalg_begin(&l, head->op, in, 1, out);
   if (status) return status;
   l.mode = mode;
   l.routine = mode == MX_MATRIX_GENERAL ? "getrf" : "trtri", l.reason = "The matrix is singular";
@@ -266,9 +267,10 @@ static int one_solve(struct cpu_linalg *l, int64_t at, char *room) {
 }
 int cpu_solve(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   struct cpu_linalg l;
-  int mode = ((const struct mx_matrix_params *)c->p.head)->kind;
+  const struct mx_linalg_params *head = c->p.head;
+  int mode = head->mode;
   if (out[0]->size == 0) return MX_OK;
-  int status = cpu_linalg_begin(&l, mode == MX_MATRIX_GENERAL ? "solve" : "solve_triangular", in, 2, out);
+  int status = cpu_linalg_begin(&l, head->op, in, 2, out);
   if (status) return status;
   l.mode = mode;
   l.routine = mode == MX_MATRIX_GENERAL ? "getrf" : "trtrs", l.reason = "The matrix is singular";
