@@ -38,6 +38,7 @@ static mx_array *apply(mx_build *b, mx_array *x, mx_array *w, const struct geome
 static int check_channels(const struct mx_tensor *x, const struct mx_tensor *w, int64_t groups) {
   char one[MX_SHAPE_TEXT], two[MX_SHAPE_TEXT];
   int64_t in = x->shape[x->ndim - 1], each = w->shape[w->ndim - 1], out = w->shape[0];
+  if (groups >= 1 && in % groups == 0 && out % groups == 0 && in / groups == each) return MX_OK;
   mx_shape_text(one, x->shape, x->ndim);
   mx_shape_text(two, w->shape, w->ndim);
   if (groups < 1) return mx_fail(MX_EVALUE, "[conv] groups must be positive. Got %lld.", (long long)groups);
@@ -47,7 +48,6 @@ static int check_channels(const struct mx_tensor *x, const struct mx_tensor *w, 
   if (out % groups)
     return mx_fail(MX_EVALUE, "[conv] If groups > 1, the output channels must be divisible by the number of groups. Got %lld output channels and %lld groups.",
                    (long long)out, (long long)groups);
-  if (in / groups == each) return MX_OK;
   if (groups == 1)
     return mx_fail(MX_EVALUE, "[conv] Expect the input channels in the input and weight array to match but got shapes - input: %s and weight: %s",
                    one, two);
@@ -77,19 +77,20 @@ static int64_t spread(int64_t n, int64_t dilation) {
 static int infer_extent(const struct geometry *g, int i, const struct mx_tensor *x, const struct mx_tensor *w, int64_t *size) {
   char one[MX_SHAPE_TEXT], two[MX_SHAPE_TEXT], lo[MX_SHAPE_TEXT], hi[MX_SHAPE_TEXT];
   int64_t in = spread(x->shape[i + 1], g->at[INPUT_DILATION][i]), kernel = spread(w->shape[i + 1], g->at[KERNEL_DILATION][i]);
+  int64_t padded = in + g->at[LO][i] + g->at[HI][i];
+  if (in >= 0 && kernel > 0 && padded >= kernel) {
+    *size = (padded - kernel) / g->at[STRIDE][i] + 1;
+    return MX_OK;
+  }
   mx_shape_text(one, x->shape, x->ndim);
   mx_shape_text(two, w->shape, w->ndim);
   if (kernel == 0) return mx_fail(MX_EVALUE, "[conv] Spatial dimensions of weight cannot be zero. Got weight of shape %s.", two);
   if (in < 0 || kernel < 0)
     return mx_fail(MX_EVALUE, "[conv] Dilated dimensions are too large at axis %d for input with shape %s and weight of shape %s.", i + 1, one, two);
-  int64_t padded = in + g->at[LO][i] + g->at[HI][i];
-  if (padded < kernel)
-    return mx_fail(MX_EVALUE,
-                   "[conv] Spatial dimensions of input after padding cannot be smaller than weight spatial dimensions. Got error at "
-                   "axis %d for input with shape %s, padding low %s, padding high %s, and weight of shape %s.",
-                   i + 1, one, mx_shape_text(lo, g->at[LO], g->ndim), mx_shape_text(hi, g->at[HI], g->ndim), two);
-  *size = (padded - kernel) / g->at[STRIDE][i] + 1;
-  return MX_OK;
+  return mx_fail(MX_EVALUE,
+                 "[conv] Spatial dimensions of input after padding cannot be smaller than weight spatial dimensions. Got error at "
+                 "axis %d for input with shape %s, padding low %s, padding high %s, and weight of shape %s.",
+                 i + 1, one, mx_shape_text(lo, g->at[LO], g->ndim), mx_shape_text(hi, g->at[HI], g->ndim), two);
 }
 
 static int infer_conv(const struct mx_call *c, struct mx_spec *out) {

@@ -7,7 +7,6 @@
 
 #include "mlx/c/linalg.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* ---- shared by the rules ---- */
@@ -85,7 +84,7 @@ static mx_array *difference(mx_build *b, mx_array *x, mx_array *y) {
 }
 void mx_apply_linalg(mx_build *b, const struct mx_prim *prim, const char *op, int mode, mx_array *const *in, int nin, mx_array **out, int nout) {
   struct mx_linalg_params head = {mode, {0}};
-  snprintf(head.op, sizeof head.op, "%s", op);
+  memcpy(head.op, op, strnlen(op, sizeof head.op - 1));
   mx_apply_many(b, prim, in, nin, &(struct mx_params){.head = &head, .head_size = sizeof head}, nout, out);
 }
 mx_array *mx_solve_kind(mx_build *b, const char *op, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
@@ -363,7 +362,8 @@ static mx_array *solve_columns(mx_build *b, const char *op, mx_array *x, mx_arra
   y = mx_solve_kind(b, op, x, mx_flatten(b, y, 1, -1), kind);
   return mx_moveaxis(b, mx_reshape(b, y, shape, n), 0, -2);
 }
-static mx_array *solve(mx_build *b, const char *op, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
+static mx_array *solve(mx_build *b, mx_array *x, mx_array *y, enum mx_matrix_kind kind) {
+  const char *full = kind == MX_MATRIX_GENERAL ? "linalg::solve" : "linalg::solve_triangular", *op = full + strlen("linalg::");
   char one[MX_SHAPE_TEXT], two[MX_SHAPE_TEXT];
   if (!x || !y) return mx_build_fail(b, MX_EVALUE, "[linalg::%s] An array is missing.", op);
   if (x->t.ndim >= 2 && mx_rows(x) != mx_cols(x))
@@ -385,8 +385,6 @@ static mx_array *solve(mx_build *b, const char *op, mx_array *x, mx_array *y, en
   if (a->t.ndim == 2 && r->t.ndim > 2) return mx_as_half_of(b, solve_columns(b, op, a, r, kind), wide);
   int64_t batch[MX_MAX_NDIM];
   int n = 0;
-  char full[64];
-  snprintf(full, sizeof full, "linalg::%s", op);
   b->status = mx_broadcast_shapes(full, a->t.shape, a->t.ndim - 2, r->t.shape, r->t.ndim - 2, batch, &n);
   if (b->status) return NULL;
   batch[n] = mx_rows(a), batch[n + 1] = mx_cols(a);
@@ -395,9 +393,9 @@ static mx_array *solve(mx_build *b, const char *op, mx_array *x, mx_array *y, en
   r = mx_solve_kind(b, op, a, mx_broadcast_to(b, r, batch, n + 2), kind);
   return mx_as_half_of(b, vector ? mx_squeeze(b, r, (int[]){-1}, 1) : r, wide);
 }
-mx_array *mx_linalg_solve(mx_build *b, mx_array *x, mx_array *y) { return solve(b, "solve", x, y, MX_MATRIX_GENERAL); }
+mx_array *mx_linalg_solve(mx_build *b, mx_array *x, mx_array *y) { return solve(b, x, y, MX_MATRIX_GENERAL); }
 mx_array *mx_linalg_solve_triangular(mx_build *b, mx_array *x, mx_array *y, bool upper) {
-  return solve(b, "solve_triangular", x, y, upper ? MX_MATRIX_UPPER : MX_MATRIX_LOWER);
+  return solve(b, x, y, upper ? MX_MATRIX_UPPER : MX_MATRIX_LOWER);
 }
 
 static void factor(mx_build *b, const char *op, mx_array *a, mx_array *out[3]) {
