@@ -88,6 +88,33 @@ def test_triangular_inverses_and_systems_read_one_triangle(upper, dtype):
 
 
 @typed
+@pytest.mark.parametrize("upper", [False, True])
+@pytest.mark.parametrize("shape", [(17, 17), (3, 33, 33), (70, 70), (2, 129, 129)])
+def test_large_triangles_are_inverted_by_halves(shape, upper, dtype):
+    x = spread(5, shape, dtype)
+    triangle = np.triu(x) if upper else np.tril(x)
+    inverse = np.array(la.tri_inv(mxa(x), upper=upper))
+    close(inverse @ triangle, np.broadcast_to(np.eye(shape[-1]), shape), dtype)
+    assert not (np.tril(inverse, -1) if upper else np.triu(inverse, 1)).any()
+    close(la.tri_inv(mx.swapaxes(mxa(x), -1, -2), upper=not upper), np.swapaxes(inverse, -1, -2), dtype)
+
+
+@typed
+def test_what_is_not_finite_spoils_no_more_of_a_triangles_inverse_than_it_must(dtype):
+    x = np.tril(spread(6, (50, 50), dtype))
+    x[30, 20] = np.nan
+    inverse = np.array(la.tri_inv(mxa(x)))
+    spoilt = np.zeros((50, 50), bool)
+    spoilt[30:, :21] = True
+    assert np.isfinite(inverse[~spoilt]).all() and np.isnan(inverse[30, 20])
+    x[30, 20], x[40, 40] = 0, np.inf
+    assert np.isfinite(np.array(la.tri_inv(mxa(x)))[41:, 41:]).all() and not np.array(la.tri_inv(mxa(x)))[40, :40].any()
+    x[33, 33] = 0
+    with pytest.raises(RuntimeError, match="info 34"):
+        mx.eval(la.tri_inv(mxa(x)))
+
+
+@typed
 @square
 def test_cholesky_is_numpys_and_reads_one_triangle(shape, dtype):
     x = positive(5, shape, dtype)

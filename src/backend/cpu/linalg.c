@@ -132,14 +132,17 @@ void cpu_linalg_put(enum mx_dtype d, void *p, int64_t i, double complex x) {
   else if (d == MX_FLOAT64) ((double *)p)[i] = creal(x);
   else ((float complex *)p)[i] = (float complex)x;
 }
-/* Any NaN or infinity makes the sum of x - x a NaN. */
+/* NaN and infinities have an exponent of ones. */
 bool cpu_linalg_finite(enum mx_dtype d, const void *p, int64_t n) {
-  double sum = 0;
+  const uint64_t wide = 0x7ff0000000000000;
+  const uint32_t narrow = 0x7f800000;
+  uint64_t seen = 0;
+  uint32_t any = 0;
   if (d == MX_FLOAT64)
-    for (int64_t i = 0; i < n; i++) sum += ((const double *)p)[i] - ((const double *)p)[i];
+    for (int64_t i = 0; i < n; i++) seen |= (((const uint64_t *)p)[i] & wide) == wide;
   else
-    for (int64_t i = 0; i < n * (d == MX_COMPLEX64 ? 2 : 1); i++) sum += (double)(((const float *)p)[i] - ((const float *)p)[i]);
-  return sum == 0;
+    for (int64_t i = 0; i < n * (d == MX_COMPLEX64 ? 2 : 1); i++) any |= (((const uint32_t *)p)[i] & narrow) == narrow;
+  return !seen && !any;
 }
 
 /* Factors are taken out only where the product would leave the range of a double. */
@@ -212,16 +215,54 @@ int cpu_cholesky(const struct mx_call *c, struct mx_tensor *const *in, struct mx
 
 /* ---- inverses: in place, of the transpose ---- */
 
+static void negate(size_t real_size, int64_t n, const void *src, void *dst) {
+  for (int64_t i = 0; i < n; i++)
+    if (real_size == 8) ((double *)dst)[i] = -((const double *)src)[i];
+    else ((float *)dst)[i] = -((const float *)src)[i];
+}
+/* A triangle of n rows in place, by its halves: ((A 0) (B C))⁻¹ = ((A⁻¹ 0) (-C⁻¹ B A⁻¹ C⁻¹)), and for the upper one the same
+ * with A and C exchanged. The work is products, which LAPACK's own way is not. false: no memory. */
+enum { TRIANGLE = 16 };
+static bool invert_triangle(const struct cpu_linalg *l, char *a, int n, char *room) {
+  bool lower = l->mode == MX_MATRIX_LOWER;
+  int64_t ld = l->n, size = (int64_t)l->lapack->size, half = n / 2;
+  if (n <= TRIANGLE) {
+    l->lapack->trtri(lower ? "U" : "L", "N", &n, a, &l->n, &(int){0}, 1, 1);
+    return true;
+  }
+  char *c = a + half * (ld + 1) * size, *b = a + half * (lower ? ld : 1) * size;
+  int64_t rows = lower ? n - half : half, cols = n - rows;
+  char *left = cpu_linalg_take(&room, rows * cols * size), *both = room;
+  if (!invert_triangle(l, a, (int)half, left) || !invert_triangle(l, c, n - (int)half, left)) return false;
+  struct cpu_gemm g = {.dtype = l->lapack->dtype, .m = rows, .n = cols, .k = rows, .a = lower ? c : a, .a_row = ld, .a_col = 1,
+                       .b = b, .b_row = ld, .b_col = 1, .c = left, .alpha = 1};
+  if (cpu_gemm_run(cpu_gemm_table(cpu_isa()), &g, NULL)) return false;
+  g.k = cols, g.a = left, g.a_row = cols, g.b = lower ? a : c, g.c = both;
+  if (cpu_gemm_run(cpu_gemm_table(cpu_isa()), &g, NULL)) return false;
+  for (int64_t i = 0; i < rows; i++)
+    negate(l->lapack->real_size, cols * size / (int64_t)l->lapack->real_size, both + i * cols * size, b + i * ld * size);
+  return true;
+}
+static int one_triangle(struct cpu_linalg *l, int64_t at, char *room) {
+  char *out = cpu_linalg_at(l->out[0], at, (int64_t)l->n * l->n);
+  bool lower = l->mode == MX_MATRIX_LOWER;
+  int info = 0;
+  cpu_linalg_load(l->in[0], at, false, out);
+  clear_triangle(l->lapack->size, l->n, out, lower);
+  for (int i = 0; i < l->n; i++)
+    if (cpu_linalg_get(l->lapack->dtype, out, (int64_t)i * (l->n + 1)) == 0) return i + 1;
+  if (!invert_triangle(l, out, l->n, room)) return atomic_store(&l->no_memory, true), 0;
+  if (l->n <= TRIANGLE || cpu_linalg_finite(l->lapack->dtype, out, (int64_t)l->n * l->n)) return 0;
+  /* Products carry NaN and infinities farther than a solution does. */
+  cpu_linalg_load(l->in[0], at, false, out);
+  clear_triangle(l->lapack->size, l->n, out, lower);
+  l->lapack->trtri(lower ? "U" : "L", "N", &l->n, out, &l->n, &info, 1, 1);
+  return info;
+}
 static int one_inverse(struct cpu_linalg *l, int64_t at, char *room) {
   char *out = cpu_linalg_at(l->out[0], at, (int64_t)l->n * l->n);
   int info = 0, *pivots = cpu_linalg_take(&room, (int64_t)l->n * (int64_t)sizeof(int));
   cpu_linalg_load(l->in[0], at, false, out);
-  if (l->mode != MX_MATRIX_GENERAL) {
-    bool lower = l->mode == MX_MATRIX_LOWER;
-    clear_triangle(l->lapack->size, l->n, out, lower);
-    l->lapack->trtri(lower ? "U" : "L", "N", &l->n, out, &l->n, &info, 1, 1);
-    return info;
-  }
   l->lapack->getrf(&l->n, &l->n, out, &l->n, pivots, &info);
   if (!info) l->lapack->getri(&l->n, out, &l->n, pivots, room, &l->lwork, &info);
   return info;
@@ -235,8 +276,9 @@ int cpu_inverse(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
   if (status) return status;
   l.mode = mode;
   l.routine = mode == MX_MATRIX_GENERAL ? "getrf" : "trtri", l.reason = "The matrix is singular";
-  l.one = one_inverse;
+  l.one = mode == MX_MATRIX_GENERAL ? one_inverse : one_triangle;
   l.work = 2 * pow(l.n, 3);
+  l.room = 2 * CPU_LINALG_ROOM(((int64_t)l.n + 1) / 2 * ((int64_t)l.n + 1) / 2 * (int64_t)l.lapack->size);
   if (mode == MX_MATRIX_GENERAL) {
     double first[2];
     l.lapack->getri(&l.n, out[0]->data, &l.n, (int[1]){1}, first, &(int){-1}, &info);
