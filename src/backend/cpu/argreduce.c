@@ -9,7 +9,14 @@
 #include <complex.h>
 #include <string.h>
 
-enum { BLOCK = CPU_REDUCE_BLOCK, COLUMNS = 512, GRAIN = 1 << 14 };
+enum {
+  BLOCK = CPU_REDUCE_BLOCK,
+  BLOCK_BYTES = 1 << 14, /* where elements are read in place */
+  COLUMNS = 512,
+  GRAIN = 1 << 14,
+  SHARED_BYTES = 1 << 19, /* of a row: from here on several threads pay */
+  PARTS = 64,            /* of one row among threads */
+};
 
 struct arg {
   const struct mx_tensor *in;
@@ -18,11 +25,10 @@ struct arg {
   enum mx_dtype acc; /* halves are compared as float32 */
   cpu_tile_fn widen;
   size_t size, acc_size;
-  int64_t n, step;
+  int64_t n, step, length; /* of the axis; of a block */
   cpu_tile_fn equal, differ;
   int64_t (*find)(int64_t n, const void *src, const void *value); /* or NULL */
   void (*block)(int64_t n, void *acc, const void *src);
-  void (*fold)(int64_t n, void *acc, const void *src);
   /* best[i], at[i] take src[i], row where that is better. */
   void (*better)(int64_t n, void *best, uint32_t *at, const void *src, uint32_t row);
 };
@@ -66,9 +72,13 @@ static const char *load(const struct arg *g, const char *from, int64_t n, char *
   return held;
 }
 
-/* Where the first of n elements is that equals `value` (is NaN, when that is); -1 when none. */
-static int64_t find(const struct arg *g, int64_t n, const char *src, const char *value) {
-  if (g->find) return g->find(n, src, value);
+static int64_t find_byte(int64_t n, const void *src, const void *value) {
+  const char *hit = memchr(src, *(const uint8_t *)value, (size_t)n);
+  return hit ? hit - (const char *)src : -1;
+}
+
+/* Where the first of n <= BLOCK elements is that equals `value` (is NaN, when that is); -1 when none. */
+static int64_t find_by_flags(const struct arg *g, int64_t n, const char *src, const char *value) {
   uint8_t flag[BLOCK], nan;
   _Alignas(16) char same[BLOCK * 8];
   g->differ(1, &nan, value, value, NULL);
@@ -81,44 +91,91 @@ static int64_t find(const struct arg *g, int64_t n, const char *src, const char 
   const uint8_t *hit = memchr(flag, 1, (size_t)n);
   return hit ? hit - flag : -1;
 }
-
-/* One row: the extreme of each block, kept while it is a new one; then its place in the block that first had it. */
-static uint32_t arg_row(const struct arg *g, const char *from) {
-  _Alignas(64) char held[BLOCK * 8];
-  char best[8], extreme[8], before[8];
-  int64_t where = 0;
-  for (int64_t at = 0; at < g->n; at += BLOCK) {
-    int64_t n = g->n - at < BLOCK ? g->n - at : BLOCK;
-    g->block(n, extreme, load(g, from + at * g->step * (int64_t)g->size, n, held));
-    if (at == 0) {
-      memcpy(best, extreme, sizeof best);
-      continue;
-    }
-    uint32_t moved = 0;
-    memcpy(before, best, sizeof before);
-    g->better(1, before, &moved, extreme, 1);
-    if (!moved) continue;
-    memcpy(best, extreme, sizeof best);
-    where = at;
-  }
-  int64_t n = g->n - where < BLOCK ? g->n - where : BLOCK;
-  int64_t hit = find(g, n, load(g, from + where * g->step * (int64_t)g->size, n, held), best);
-  return (uint32_t)(where + (hit < 0 ? 0 : hit));
+static int64_t find(const struct arg *g, int64_t n, const char *src, const char *value) {
+  if (g->find) return g->find(n, src, value);
+  int64_t hit = -1, at = 0;
+  for (; at < n && hit < 0; at += BLOCK)
+    hit = find_by_flags(g, n - at < BLOCK ? n - at : BLOCK, src + at * (int64_t)g->acc_size, value);
+  return hit < 0 ? -1 : hit + at - BLOCK;
 }
 
-static void arg_rows(void *ctx, int64_t begin, int64_t end) {
-  const struct arg *g = ctx;
+/* The extreme of blocks of a row, and where the one begins that first had it. */
+struct part {
+  char best[8];
+  int64_t where;
+};
+static const char *load_block(const struct arg *g, const char *row, int64_t at, int64_t end, int64_t *n, char *held) {
+  *n = end - at < g->length ? end - at : g->length;
+  return load(g, row + at * g->step * (int64_t)g->size, *n, held);
+}
+static void take_better(const struct arg *g, struct part *p, const char *extreme, int64_t where) {
+  uint32_t moved = 0;
+  g->better(1, p->best, &moved, extreme, 1);
+  if (moved) p->where = where;
+}
+static void arg_blocks(const struct arg *g, const char *row, int64_t begin, int64_t end, struct part *p) {
+  _Alignas(64) char held[BLOCK * 8];
+  char extreme[8];
+  int64_t n;
+  for (int64_t at = begin; at < end; at += g->length) {
+    const char *src = load_block(g, row, at, end, &n, held);
+    g->block(n, at == begin ? p->best : extreme, src);
+    if (at == begin) p->where = at;
+    else take_better(g, p, extreme, at);
+  }
+}
+/* The place of a row's extreme in the block that first had it. */
+static uint32_t place(const struct arg *g, const char *row, const struct part *p) {
+  _Alignas(64) char held[BLOCK * 8];
+  int64_t n;
+  const char *src = load_block(g, row, p->where, g->n, &n, held);
+  int64_t hit = find(g, n, src, p->best);
+  return (uint32_t)(p->where + (hit < 0 ? 0 : hit));
+}
+
+static const char *row_at(const struct arg *g, int64_t r) {
   const struct mx_tensor *t = g->in;
   int64_t shape[MX_MAX_NDIM];
   for (int d = 0; d < t->ndim; d++) shape[d] = d == g->axis ? 1 : t->shape[d];
-  bool direct = g->find && g->step == 1 && !g->widen && g->n <= BLOCK;
+  return (const char *)t->data + cpu_offset(t->ndim, shape, t->strides, r) * (int64_t)g->size;
+}
+static void arg_rows(void *ctx, int64_t begin, int64_t end) {
+  const struct arg *g = ctx;
+  bool direct = g->find && g->step == 1 && !g->widen && g->n <= g->length;
   for (int64_t r = begin; r < end; r++) {
-    const char *from = (const char *)t->data + cpu_offset(t->ndim, shape, t->strides, r) * (int64_t)g->size;
-    uint64_t extreme;
-    if (direct) g->block(g->n, &extreme, from);
-    int64_t hit = direct ? g->find(g->n, from, &extreme) : arg_row(g, from);
-    g->out[r] = (uint32_t)(hit < 0 ? 0 : hit);
+    const char *row = row_at(g, r);
+    struct part p;
+    if (direct) {
+      g->block(g->n, p.best, row);
+      int64_t hit = g->find(g->n, row, p.best);
+      g->out[r] = (uint32_t)(hit < 0 ? 0 : hit);
+    } else {
+      arg_blocks(g, row, 0, g->n, &p);
+      g->out[r] = place(g, row, &p);
+    }
   }
+}
+
+/* A long row on all threads: `each` elements of it, whole blocks, are a part. */
+struct shared_row {
+  const struct arg *g;
+  const char *row;
+  int64_t each;
+  struct part parts[PARTS];
+};
+static void arg_parts(void *ctx, int64_t begin, int64_t end) {
+  struct shared_row *s = ctx;
+  for (int64_t i = begin; i < end; i++)
+    arg_blocks(s->g, s->row, i * s->each, (i + 1) * s->each < s->g->n ? (i + 1) * s->each : s->g->n, &s->parts[i]);
+}
+static void arg_shared(const struct arg *g, int64_t r) {
+  struct shared_row s = {.g = g, .row = row_at(g, r)};
+  int64_t blocks = (g->n + g->length - 1) / g->length;
+  s.each = (blocks + PARTS - 1) / PARTS * g->length;
+  int64_t parts = (g->n + s.each - 1) / s.each;
+  cpu_parallel_for(parts, SHARED_BYTES / 4 / (s.each * (int64_t)g->size) + 1, arg_parts, &s);
+  for (int64_t i = 1; i < parts; i++) take_better(g, &s.parts[0], s.parts[i].best, s.parts[i].where);
+  g->out[r] = place(g, s.row, &s.parts[0]);
 }
 
 /* COLUMNS results side by side, row after row: the last dimension is kept and wide. */
@@ -155,15 +212,17 @@ int cpu_argreduce(const struct mx_call *c, struct mx_tensor *const *in, struct m
   struct arg g = {.in = t, .out = out[0]->data, .axis = (int)c->p.ints[0], .acc = acc, .size = mx_dtype_size(t->dtype),
                   .acc_size = mx_dtype_size(acc), .widen = half ? table->cast[t->dtype][acc] : NULL,
                   .equal = table->op[MX_PRIM_equal][acc], .differ = table->op[MX_PRIM_not_equal][acc],
-                  .find = table->find[acc], .block = table->reduce_block[op][acc], .fold = table->reduce_fold[op][acc],
-                  .better = better_of[p->op == MX_ARGMIN ? MX_ARGMIN : MX_ARGMAX][acc]};
+                  .find = mx_dtype_size(acc) == 1 ? find_byte : table->find[acc], .block = table->reduce_block[op][acc], .better = better_of[p->op == MX_ARGMIN ? MX_ARGMIN : MX_ARGMAX][acc]};
   g.n = t->shape[g.axis];
   g.step = t->strides[g.axis];
+  g.length = g.step == 1 && !g.widen ? BLOCK_BYTES / (int64_t)g.size : BLOCK;
   int last = t->ndim - 1;
   int64_t results = out[0]->size;
   if (g.axis != last && t->shape[last] >= 8) {
     int64_t tiles = (t->shape[last] + COLUMNS - 1) / COLUMNS;
     cpu_parallel_for(results / t->shape[last] * tiles, GRAIN / (g.n * COLUMNS) + 1, arg_columns, &g);
+  } else if (results < cpu_pool_threads() && g.n * (int64_t)g.size >= SHARED_BYTES) {
+    for (int64_t r = 0; r < results; r++) arg_shared(&g, r);
   } else {
     cpu_parallel_for(results, GRAIN / g.n + 1, arg_rows, &g);
   }

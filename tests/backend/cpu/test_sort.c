@@ -160,3 +160,11 @@ TEST(argreduce_finds_the_first_extreme_and_nan_is_one) {
       check_argreduce((enum mx_dtype)dtype, 2, INTS(2, 2500), 1, layout, op);
     }
 }
+
+TEST(argreduce_of_a_row_that_threads_share_finds_the_first_extreme) {
+  const enum mx_dtype dtypes[] = {MX_BOOL, MX_UINT8, MX_INT16, MX_FLOAT16, MX_FLOAT32, MX_INT64, MX_COMPLEX64};
+  for (int i = 0; i < MX_COUNT(dtypes); i++) {
+    check_argreduce(dtypes[i], 1, INTS(600011), 0, ROWS, i & 1 ? MX_ARGMIN : MX_ARGMAX);
+    check_argreduce(dtypes[i], 1, INTS(600011), 0, i & 1 ? GAPS : BACKWARD, i & 1 ? MX_ARGMAX : MX_ARGMIN);
+  }
+}
