@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-  PARALLEL_ELEMENTS = 1 << 15,
   LONG_ROW = 256,      /* from here on a tile is a piece of one row */
   BLOCK_ROWS = 32,     /* of a block; the input that runs along them is read 32 elements at a time */
   BAND = 8,
@@ -195,7 +194,7 @@ static bool run_single(const struct mx_program_run *r) {
   const struct mx_instr *in = &p->code[0];
   int64_t n = 1;
   for (int d = 0; d < r->ndim; d++) n *= r->shape[d];
-  if (p->ninstr != 1 || p->nout != 1 || p->out[0] != p->nin || n > PARALLEL_ELEMENTS) return false;
+  if (p->ninstr != 1 || p->nout != 1 || p->out[0] != p->nin || n > vm_share_from(p)) return false;
   cpu_tile_fn fn = vm_kernel(in);
   _Alignas(64) char numbers[3][VM_MAX_TILE * 8];
   const void *at[3] = {NULL, NULL, NULL};
@@ -237,7 +236,8 @@ int cpu_program_run(const struct mx_program_run *r) {
   }
   int64_t tiles = mode == VM_LINEAR ? (m.size + vm.tile - 1) / vm.tile : cut_planes(&m, &space, mode);
   void (*body)(void *, int64_t, int64_t) = mode == VM_LINEAR ? map_linear : map_planes;
-  if (m.size <= PARALLEL_ELEMENTS) body(&m, 0, tiles);
-  else cpu_parallel_for(tiles, (PARALLEL_ELEMENTS / 2 + vm.tile - 1) / vm.tile, body, &m);
+  int64_t share_from = vm_share_from(p);
+  if (m.size <= share_from) body(&m, 0, tiles);
+  else cpu_parallel_for(tiles, (share_from / 2 + vm.tile - 1) / vm.tile, body, &m);
   return MX_OK;
 }

@@ -73,6 +73,8 @@ int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_sp
 void vm_collapse(struct vm_space *s, int nin);
 void vm_strides(const struct mx_program_run *r, struct vm_space *s); /* inputs laid over r->shape */
 int64_t vm_count(const struct vm_space *s);
+/* From how many elements on other threads are called: a few microseconds of work, what it costs to share it. */
+int64_t vm_share_from(const struct mx_program *p);
 /* The kernel of an instruction; NULL where the operation is not defined for the dtype. */
 static inline cpu_tile_fn vm_kernel(const struct mx_instr *in) {
   const struct cpu_tile_table *t = cpu_tile_table();

@@ -40,6 +40,18 @@ int64_t vm_count(const struct vm_space *s) {
   return n;
 }
 
+int64_t vm_share_from(const struct mx_program *p) {
+  enum { ELEMENTS = 1 << 15, BYTES = 1 << 17 };
+  bool bytes = true; /* all the way, in vectors */
+  for (int k = 0; k < p->nin; k++) bytes &= mx_dtype_size((enum mx_dtype)p->in_dtype[k]) == 1;
+  for (int i = 0; i < p->ninstr; i++) {
+    int prim = p->code[i].prim;
+    bytes &= mx_dtype_size((enum mx_dtype)p->code[i].dtype) == 1;
+    bytes &= prim != MX_PRIM_floor_divide && prim != MX_PRIM_remainder && prim != MX_PRIM_power;
+  }
+  return bytes ? BYTES : ELEMENTS;
+}
+
 /* How input k is read; sets its period where it has one. */
 static enum vm_place place_input(struct vm *vm, const struct vm_space *s, int k) {
   const int64_t *strides = s->strides[k];

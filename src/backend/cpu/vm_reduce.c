@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum {
-  PARALLEL_ELEMENTS = 1 << 15,
   LANES = CPU_REDUCE_LANES,
   COLUMN_BYTES = 2048, /* of accumulators side by side: as many as there are lanes stay in L2 */
   SHORT_ROW = 256,     /* up to here several rows make a tile */
@@ -357,12 +356,13 @@ static void choose_block(struct reduction *t, const struct vm_space *s) {
 /* All and any of long rows: one result is first looked for without other threads. */
 static void run_truths(struct reduction *t, int64_t items, int64_t each) {
   memset(t->truths->data, !t->settles, (size_t)t->truths->size);
-  if (t->nouter == 1 || items * each <= PARALLEL_ELEMENTS) {
-    int64_t n = items * each <= PARALLEL_ELEMENTS || items < FIRST_BLOCKS ? items : FIRST_BLOCKS;
+  int64_t share_from = vm_share_from(t->vm.p);
+  if (t->nouter == 1 || items * each <= share_from) {
+    int64_t n = items * each <= share_from || items < FIRST_BLOCKS ? items : FIRST_BLOCKS;
     truths(t, 0, n);
     t->first = n;
   }
-  if (t->first < items) cpu_parallel_for(items - t->first, PARALLEL_ELEMENTS / 2 / each + 1, truths, t);
+  if (t->first < items) cpu_parallel_for(items - t->first, share_from / 2 / each + 1, truths, t);
 }
 
 int vm_reduce(const struct mx_program_run *r) {
@@ -393,8 +393,9 @@ int vm_reduce(const struct mx_program_run *r) {
   t.partials = in_place ? out->data : on_stack ? few : mx_malloc((size_t)nacc * t.acc_size);
   if (!t.partials) return MX_EMEMORY;
   items = cut(&t, body, &each);
-  if (items * each <= PARALLEL_ELEMENTS) body(&t, 0, items);
-  else cpu_parallel_for(items, PARALLEL_ELEMENTS / 2 / each + 1, body, &t);
+  int64_t share_from = vm_share_from(r->program);
+  if (items * each <= share_from) body(&t, 0, items);
+  else cpu_parallel_for(items, share_from / 2 / each + 1, body, &t);
   finish(&t, out);
   if (!in_place && !on_stack) mx_free(t.partials);
   return MX_OK;
