@@ -1,11 +1,13 @@
 /* scan.c: Scan: running sums, products, extremes and log-sums along one axis.
- * Invariant: one canonical tree. A row of its own is cut in chains of CHAIN values, each folded in order; chains are folded in
- * order within a block of BLOCK values, blocks in order; a result is (blocks before o chains before) o its part of the chain.
- * Threads share out rows, or the blocks of a long row, and change no bit. Where the axis is not the last (WIDE or more side by
- * side) each column is folded in plain order. Halves are folded in float32, log-sums in double, and rounded once. */
+ * Invariant: one canonical tree. A row of its own is cut in parts, lines of simd/scan.inc (of complex numbers chains of CHAIN
+ * values, each folded in order); parts are folded in order within a block of BLOCK values, blocks in order; a result is
+ * (blocks before o parts before) o its own part up to it. Threads share out rows, or the blocks of a long row, and change no bit.
+ * Where the axis is not the last (WIDE or more side by side) each column is folded in plain order. Halves are folded in float32,
+ * log-sums in double, and rounded once. */
 #include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/pool.h"
+#include "backend/cpu/stream.h"
 #include "backend/cpu/tile_table.h"
 #include "core/error.h"
 #include "graph/params.h"
@@ -15,15 +17,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { CHAIN = 32, SIDE = 8, PIECE = SIDE * CHAIN, BLOCK = 1 << 14, SHARED_BLOCKS = 16, GRAIN = 1 << 15, WIDE = 16, COLUMNS = PIECE };
-
-/* What stands before a run, in accumulators: all earlier blocks, and the chains of this block so far. */
-struct carry {
-  bool has_before, has_chains;
-  _Alignas(8) char before[8];
-  _Alignas(8) char chains[8];
-};
-typedef void (*scan_fn)(int64_t n, void *dst, const void *src, struct carry *k);
+enum { CHAIN = 32, SIDE = 8, PIECE = SIDE * CHAIN, BLOCK = 1 << 14, SHARED_BLOCKS = 8, GRAIN = 1 << 15, WIDE = 16, COLUMNS = PIECE };
 
 struct c64 { float re, im; };
 static inline struct c64 add_c64(struct c64 x, struct c64 y) { return (struct c64){x.re + y.re, x.im + y.im}; }
@@ -42,33 +36,19 @@ static inline struct c64 log_c64_of(struct c64 x, struct c64 y) {
   double _Complex r = clog(1 + cexp(o.re - (double)m.re + I * (o.im - (double)m.im)));
   return (struct c64){(float)(m.re + creal(r)), (float)(m.im + cimag(r))};
 }
-#define ADD(x, y) (x) + (y)
-#define MUL(x, y) (x) * (y)
-#define MAX(x, y) (x) != (x) ? (x) : (x) > (y) ? (x) : (y) /* a NaN is seldom: its branch is cheap, and the rest one instruction */
-#define MIN(x, y) (x) != (x) ? (x) : (x) < (y) ? (x) : (y)
-#define IADD(x, y) (__typeof__(x))((x) + (y))
-#define IMUL(x, y) (__typeof__(x))((unsigned long long)(x) * (y))
-#define IMAX(x, y) (x) > (y) ? (x) : (y)
-#define IMIN(x, y) (x) < (y) ? (x) : (y)
 #include "backend/cpu/scan_run.inc"
-#define RUN_SIGNLESS(t, T) RUN(sum_##t, T, IADD) RUN(prod_##t, T, IMUL) RUN(max_##t, T, IMAX) RUN(min_##t, T, IMIN)
-#define RUN_SIGNED(t, T) RUN(max_##t, T, IMAX) RUN(min_##t, T, IMIN)
-#define RUN_FLOAT(t, T) RUN(sum_##t, T, ADD) RUN(prod_##t, T, MUL) RUN(max_##t, T, MAX) RUN(min_##t, T, MIN)
-RUN_SIGNLESS(u8, uint8_t) RUN_SIGNLESS(u16, uint16_t) RUN_SIGNLESS(u32, uint32_t) RUN_SIGNLESS(u64, uint64_t)
-RUN_SIGNED(i8, int8_t) RUN_SIGNED(i16, int16_t) RUN_SIGNED(i32, int32_t) RUN_SIGNED(i64, int64_t)
-RUN_FLOAT(f32, float) RUN_FLOAT(f64, double)
 RUN(sum_c64, struct c64, add_c64) RUN(prod_c64, struct c64, mul_c64) RUN(max_c64, struct c64, max_c64_of) RUN(min_c64, struct c64, min_c64_of)
 RUN(log_c64, struct c64, log_c64_of)
 
 /* Log-sums of doubles: a stretch in which the running maximum grows by at most REACH is
  * top + log(sum of e^(x - top)), top its last maximum: nothing of weight underflows, and log, exp run as vectors. */
-static void log_f64(int64_t n, void *pdst, const void *psrc, struct carry *k) {
+static void log_f64(int64_t n, void *pdst, const void *psrc, struct cpu_scan_carry *k) {
   enum { REACH = 8 };
   const struct cpu_tile_table *table = cpu_tile_table();
   double *dst = pdst, y, part[PIECE];
   const double *src = psrc;
-  memcpy(&y, k->chains, sizeof y);
-  if (!k->has_chains) y = -INFINITY;
+  memcpy(&y, k->part, sizeof y);
+  if (!k->has_part) y = -INFINITY;
   for (int64_t i = 0; i < n;) {
     double low = src[i] > y || src[i] != src[i] ? src[i] : y, top = low, sum = 0;
     if (!isfinite(low) || y != y) {
@@ -86,23 +66,15 @@ static void log_f64(int64_t n, void *pdst, const void *psrc, struct carry *k) {
     y = dst[i + m - 1];
     i += m;
   }
-  memcpy(k->chains, &y, sizeof y);
-  k->has_chains = true;
+  memcpy(k->part, &y, sizeof y);
+  k->has_part = true;
 }
 
-static scan_fn run_of(enum mx_scan_op op, enum mx_dtype dtype) {
-#define ROW(op)                                                                                               \
-  {[MX_UINT8] = op##_u8,   [MX_UINT16] = op##_u16, [MX_UINT32] = op##_u32,  [MX_UINT64] = op##_u64,           \
-   [MX_INT8] = op##_u8,    [MX_INT16] = op##_u16,  [MX_INT32] = op##_u32,   [MX_INT64] = op##_u64,            \
-   [MX_FLOAT32] = op##_f32, [MX_FLOAT64] = op##_f64, [MX_COMPLEX64] = op##_c64, [MX_BOOL] = min_u8}
-#define ROW_ORDER(op)                                                                                         \
-  {[MX_UINT8] = op##_u8,   [MX_UINT16] = op##_u16, [MX_UINT32] = op##_u32,  [MX_UINT64] = op##_u64,           \
-   [MX_INT8] = op##_i8,    [MX_INT16] = op##_i16,  [MX_INT32] = op##_i32,   [MX_INT64] = op##_i64,            \
-   [MX_FLOAT32] = op##_f32, [MX_FLOAT64] = op##_f64, [MX_COMPLEX64] = op##_c64, [MX_BOOL] = op##_u8}
-  static const scan_fn table[][MX_DTYPE_COUNT] = {[MX_SCAN_SUM] = ROW(sum), [MX_SCAN_PROD] = ROW(prod), [MX_SCAN_MAX] = ROW_ORDER(max),
-                                                  [MX_SCAN_MIN] = ROW_ORDER(min),
-                                                  [MX_SCAN_LOGSUMEXP] = {[MX_FLOAT64] = log_f64, [MX_COMPLEX64] = log_c64}};
-  return table[op][dtype];
+static cpu_scan_fn run_of(enum mx_scan_op op, enum mx_dtype dtype) {
+  static const cpu_scan_fn of_complex[] = {sum_c64, prod_c64, max_c64, min_c64, log_c64};
+  if (dtype == MX_COMPLEX64) return of_complex[op];
+  if (op == MX_SCAN_LOGSUMEXP) return dtype == MX_FLOAT64 ? log_f64 : NULL;
+  return cpu_tile_table()->scan[op][dtype];
 }
 static void log_columns_c64(int64_t n, void *dst, const void *a, const void *b, const void *c) {
   (void)c;
@@ -133,14 +105,14 @@ struct scan {
   const struct mx_tensor *in, *out;
   int axis;
   enum mx_scan_op op;
-  bool exclusive, back;
+  bool exclusive, back, stream;
   enum mx_dtype acc;
   size_t size, acc_size;
   cpu_tile_fn widen, narrow, columns; /* to and from accumulators; NULL: the same */
-  scan_fn run;
+  cpu_scan_fn run;
   int64_t n, inner, step, out_step; /* of the axis, in the direction of the scan */
   char neutral[8];
-  struct carry *blocks; /* of a shared row, from block `first` on: their own fold, then what stands before them */
+  struct cpu_scan_carry *blocks; /* of a shared row, from block `first` on: their own fold, then what stands before them */
   int64_t first;
   const char *from;
   char *to;
@@ -170,14 +142,16 @@ static void store(const struct scan *s, char *to, int64_t m, int64_t step, const
 }
 
 /* n elements of one row. last: the result before them (exclusive only). to NULL: only what they come to. */
-static void scan_run(const struct scan *s, const char *from, char *to, int64_t n, struct carry *k, char last[8]) {
+static void scan_run(const struct scan *s, const char *from, char *to, int64_t n, struct cpu_scan_carry *k, char last[8]) {
   _Alignas(64) char room[2 * PIECE * 8], held[(PIECE + 8) * 8];
   char *acc = held + 64; /* one accumulator before it for `last` */
-  for (int64_t at = 0; at < n; at += PIECE) {
-    int64_t m = n - at < PIECE ? n - at : PIECE;
+  bool direct = to && s->out_step == 1 && !s->narrow && !s->exclusive;
+  int64_t piece = direct && s->step == 1 ? n : PIECE;
+  k->stream = direct && s->stream;
+  for (int64_t at = 0; at < n; at += piece) {
+    int64_t m = n - at < piece ? n - at : piece;
     const char *src = load(s, from + at * s->step * (int64_t)s->size, m, s->step, room);
     char *dst = to ? to + at * s->out_step * (int64_t)s->size : NULL;
-    bool direct = dst && s->out_step == 1 && !s->narrow && !s->exclusive;
     s->run(m, direct ? dst : acc, src, k);
     if (direct || !dst) continue;
     char *results = s->exclusive ? acc - s->acc_size : acc;
@@ -185,13 +159,14 @@ static void scan_run(const struct scan *s, const char *from, char *to, int64_t n
     store(s, dst, m, s->out_step, results, room);
     memcpy(last, acc + (m - 1) * (int64_t)s->acc_size, s->acc_size);
   }
+  if (k->stream) cpu_stream_end();
 }
 
 /* all o= the whole of one block. */
-static void fold(const struct scan *s, struct carry *all, const char *whole, bool counted) {
+static void fold(const struct scan *s, struct cpu_scan_carry *all, const char *whole, bool counted) {
   if (all->has_before && !counted) {
-    struct carry k = {.has_chains = true};
-    memcpy(k.chains, all->before, sizeof k.chains);
+    struct cpu_scan_carry k = {.has_part = true};
+    memcpy(k.part, all->before, sizeof k.part);
     s->run(1, all->before, whole, &k);
   } else {
     memcpy(all->before, whole, sizeof all->before);
@@ -200,19 +175,19 @@ static void fold(const struct scan *s, struct carry *all, const char *whole, boo
 }
 
 /* The blocks of one row from `begin` on; all: what stands before the first, and afterwards before the one that follows. */
-static void scan_blocks(const struct scan *s, const char *from, char *to, int64_t begin, int64_t end, struct carry *all) {
+static void scan_blocks(const struct scan *s, const char *from, char *to, int64_t begin, int64_t end, struct cpu_scan_carry *all) {
   char last[8];
   for (int64_t b = begin; b < end; b++) {
     int64_t at = b * BLOCK, m = s->n - at < BLOCK ? s->n - at : BLOCK;
-    struct carry k = *all;
-    k.has_chains = false;
+    struct cpu_scan_carry k = *all;
+    k.has_part = false;
     memcpy(last, k.has_before ? k.before : s->neutral, sizeof last);
     if (s->op == MX_SCAN_LOGSUMEXP && k.has_before) { /* its runs take what stands before as part of themselves */
-      memcpy(k.chains, k.before, sizeof k.chains);
-      k.has_chains = true, k.has_before = false;
+      memcpy(k.part, k.before, sizeof k.part);
+      k.has_part = true, k.has_before = false;
     }
     scan_run(s, from + at * s->step * (int64_t)s->size, to ? to + at * s->out_step * (int64_t)s->size : NULL, m, &k, last);
-    fold(s, all, k.chains, s->op == MX_SCAN_LOGSUMEXP);
+    fold(s, all, k.part, s->op == MX_SCAN_LOGSUMEXP);
   }
 }
 
@@ -228,7 +203,7 @@ static void row_at(const struct scan *s, int64_t r, const char **from, char **to
 static void scan_rows(void *ctx, int64_t begin, int64_t end) {
   const struct scan *s = ctx;
   for (int64_t r = begin; r < end; r++) {
-    struct carry none = {0};
+    struct cpu_scan_carry none = {0};
     const char *from;
     char *to;
     row_at(s, r, &from, &to);
@@ -244,12 +219,12 @@ static void fold_blocks(void *ctx, int64_t begin, int64_t end) {
 static void finish_blocks(void *ctx, int64_t begin, int64_t end) {
   const struct scan *s = ctx;
   for (int64_t b = begin; b < end; b++) {
-    struct carry before = s->blocks[b];
+    struct cpu_scan_carry before = s->blocks[b];
     scan_blocks(s, s->from, s->to, s->first + b, s->first + b + 1, &before);
   }
 }
 static void scan_shared(struct scan *s, int64_t row, int threads) {
-  struct carry room[SHARED_BLOCKS * 16], all = {0};
+  struct cpu_scan_carry room[SHARED_BLOCKS * 16], all = {0};
   int64_t blocks = (s->n + BLOCK - 1) / BLOCK, most = SHARED_BLOCKS * (threads < 16 ? threads : 16);
   row_at(s, row, &s->from, &s->to);
   s->blocks = room;
@@ -258,7 +233,7 @@ static void scan_shared(struct scan *s, int64_t row, int threads) {
     memset(room, 0, sizeof room);
     cpu_parallel_for(m, 1, fold_blocks, s);
     for (int64_t b = 0; b < m; b++) {
-      struct carry own = room[b];
+      struct cpu_scan_carry own = room[b];
       room[b] = all;
       fold(s, &all, own.before, false);
     }
@@ -310,12 +285,14 @@ int cpu_scan(const struct mx_call *c, struct mx_tensor *const *in, struct mx_ten
   s.n = t->shape[s.axis];
   s.step = s.back ? -t->strides[s.axis] : t->strides[s.axis];
   s.out_step = s.back ? -s.inner : s.inner;
+  s.stream = t->size * (int64_t)s.size >= CPU_STREAM_BYTES && out[0]->data != t->data;
   int64_t rows = t->size / s.n, width = t->shape[t->ndim - 1];
   int threads = cpu_pool_threads();
   if (s.axis != t->ndim - 1 && width >= WIDE) {
     int64_t tiles = (width + COLUMNS - 1) / COLUMNS;
     cpu_parallel_for(rows / width * tiles, GRAIN / (s.n * (width < COLUMNS ? width : COLUMNS)) + 1, scan_columns, &s);
-  } else if (rows < threads && s.n >= 2 * BLOCK * threads && s.op != MX_SCAN_LOGSUMEXP) {
+  } else if (rows < threads && threads > 2 && s.n >= 2 * BLOCK * threads && /* two threads are no faster: each value is looked at twice */
+             s.op != MX_SCAN_LOGSUMEXP) {
     for (int64_t r = 0; r < rows; r++) scan_shared(&s, r, threads);
   } else {
     cpu_parallel_for(rows, GRAIN / s.n + 1, scan_rows, &s);

@@ -4,6 +4,7 @@
 #define MX_CPU_TILE_TABLE_H
 
 #include "core/dtype.h"
+#include "graph/params.h"
 #include "graph/prim_id.h"
 
 #include <stdbool.h>
@@ -34,6 +35,15 @@ enum { CPU_CHAIN_QUOTIENT = CPU_CHAIN(MX_PRIM_COUNT, 0) }; /* x / other, a const
 #define CPU_CHAIN_UNARY(X) X(negative) X(abs) X(square) X(exp) X(log) X(erf) X(tanh) X(sigmoid)
 #define CPU_CHAIN_BINARY(X) X(add) X(subtract) X(multiply) X(divide) X(maximum) X(minimum)
 
+/* What stands before a run of a scan, in accumulators: all earlier blocks, and this block's part so far. */
+struct cpu_scan_carry {
+  bool has_before, has_part;
+  bool stream; /* whole lines of results go past the caches (stream.h) */
+  _Alignas(8) char before[8];
+  _Alignas(8) char part[8];
+};
+typedef void (*cpu_scan_fn)(int64_t n, void *dst, const void *src, struct cpu_scan_carry *k);
+
 struct cpu_tile_table {
   const char *isa;
   cpu_tile_fn op[MX_PRIM_COUNT][MX_DTYPE_COUNT];    /* NULL: not defined for this dtype */
@@ -56,6 +66,9 @@ struct cpu_tile_table {
   void (*dot[MX_DTYPE_COUNT])(int64_t n, void *acc, const void *a, const void *b);
   /* acc[i] = fold(acc[i], src[i]) for n independent columns, values of the accumulator dtype. */
   void (*reduce_fold[CPU_REDUCE_OPS][MX_DTYPE_COUNT])(int64_t n, void *acc, const void *src);
+  /* dst[i] = before o part o src[0] o … o src[i], by the tree of scan.inc; part takes all of src. By enum mx_scan_op, for all but
+   * halves and complex64. All runs of a block but its last are of whole lines of 64 bytes. dst may be src. */
+  cpu_scan_fn scan[4][MX_DTYPE_COUNT];
   /* x[i], y[i] = Threefry-2x32-20 of key (k0, k1) and counter (c0 + i, c1 + i). */
   void (*threefry)(int64_t n, uint32_t *x, uint32_t *y, uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1);
   /* Sorts as many sequences of n signed keys as sort_bytes holds; by log2 of the key's size, less one (1..3). n: a multiple of

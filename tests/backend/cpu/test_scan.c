@@ -2,6 +2,7 @@
 #include "tensors.h"
 
 #include "backend/cpu/pool.h"
+#include "backend/cpu/tile_table.h"
 
 static double fold(int op, double x, double y) {
   switch (op) {
@@ -68,4 +69,85 @@ TEST(a_long_row_has_the_same_bits_on_one_thread_and_on_many) {
       tensors_free();
     }
   cpu_pool_set_threads(before);
+}
+
+/* Whole numbers of up to 64 bits, as int64_t that wraps; floats as double. */
+static int64_t whole(enum mx_dtype d, uint64_t bits) {
+  switch (d) {
+  case MX_INT8: return (int8_t)bits;
+  case MX_INT16: return (int16_t)bits;
+  case MX_INT32: return (int32_t)bits;
+  case MX_UINT8: return (uint8_t)bits;
+  case MX_UINT16: return (uint16_t)bits;
+  case MX_UINT32: return (uint32_t)bits;
+  default: return (int64_t)bits;
+  }
+}
+static uint64_t fold_bits(enum mx_dtype d, int op, uint64_t x, uint64_t y) {
+  if (d == MX_FLOAT32) return mx_float_bits((float)fold(op, mx_bits_float((uint32_t)x), mx_bits_float((uint32_t)y)));
+  double a, b;
+  memcpy(&a, &x, 8), memcpy(&b, &y, 8);
+  if (d == MX_FLOAT64) {
+    a = fold(op, a, b);
+    memcpy(&x, &a, 8);
+    return x;
+  }
+  bool less = d == MX_UINT64 ? x < y : whole(d, x) < whole(d, y);
+  return op == MX_SCAN_SUM ? x + y : op == MX_SCAN_PROD ? x * y : less == (op == MX_SCAN_MAX) ? y : x;
+}
+static bool same_bits(enum mx_dtype d, uint64_t x, uint64_t y) {
+  double a, b;
+  memcpy(&a, &x, 8), memcpy(&b, &y, 8);
+  if (d == MX_FLOAT64) return x == y || (a != a && b != b);
+  if (d != MX_FLOAT32) return whole(d, x) == whole(d, y);
+  return (uint32_t)x == (uint32_t)y || (isnan(mx_bits_float((uint32_t)x)) && isnan(mx_bits_float((uint32_t)y)));
+}
+/* Floats are whole or -0 and few, or 1 and -1, so that every order of adding and multiplying them is exact. */
+static uint64_t random_value(enum mx_dtype d, int op) {
+  if (!mx_dtype_is_inexact(d)) return (uint64_t)random_bits32() << 32 ^ random_bits32();
+  double v = op == MX_SCAN_PROD ? (random_below(2) ? 1.0 : -1.0) : random_below(4) ? (double)(random_below(9) - 6) : -0.0;
+  uint64_t bits;
+  memcpy(&bits, &v, 8);
+  return d == MX_FLOAT64 ? bits : mx_float_bits((float)v);
+}
+
+static int64_t wrong_of_kernel(const struct cpu_tile_table *t, enum mx_dtype d, int op, int64_t n, bool carried, bool nan) {
+  uint64_t x[700], before = random_value(d, op), part = random_value(d, op), got, quiet = d == MX_FLOAT64 ? 0x7ff8ull << 48 : 0x7fc00000;
+  char run[700 * 8];
+  size_t size = mx_dtype_size(d);
+  struct cpu_scan_carry k = {.has_before = carried, .has_part = carried};
+  for (int64_t i = 0; i < n; i++) x[i] = random_value(d, op);
+  if (nan) x[n / 2] = quiet;
+  for (int64_t i = 0; i < n; i++) memcpy(run + (size_t)i * size, &x[i], size);
+  memcpy(k.before, &before, size);
+  memcpy(k.part, &part, size);
+  t->scan[op][d](n, run, run, &k);
+  int64_t wrong = !k.has_part;
+  uint64_t all = fold_bits(d, op, before, part);
+  for (int64_t i = 0; i < n; i++) {
+    all = carried || i ? fold_bits(d, op, all, x[i]) : x[i];
+    part = carried || i ? fold_bits(d, op, part, x[i]) : x[i];
+    got = 0;
+    memcpy(&got, run + (size_t)i * size, size);
+    wrong += !same_bits(d, got, all);
+  }
+  got = 0;
+  memcpy(&got, k.part, size);
+  return wrong + !same_bits(d, got, part);
+}
+
+TEST(scan_kernels_of_every_table_carry_signs_of_zero_and_nan_and_wrap) {
+  static const char *const isas[] = {"base", "avx2", "avx512", "neon"};
+  static const int64_t lengths[] = {1, 7, 8, 63, 64, 65, 128, 200, 641};
+  for (int i = 0; i < MX_COUNT(isas); i++) {
+    const struct cpu_tile_table *t = cpu_tile_table_named(isas[i]);
+    for (int dtype = 0; t && dtype < MX_DTYPE_COUNT; dtype++)
+      for (int op = MX_SCAN_SUM; op <= MX_SCAN_MIN; op++) {
+        enum mx_dtype d = (enum mx_dtype)dtype;
+        if (!t->scan[op][d] || d == MX_BOOL) continue;
+        for (int j = 0; j < MX_COUNT(lengths); j++)
+          for (int how = 0; how < 4; how++)
+            CHECK_INT(wrong_of_kernel(t, d, op, lengths[j], how & 1, (how & 2) && mx_dtype_is_inexact(d)), 0);
+      }
+  }
 }
