@@ -301,7 +301,7 @@ static PyObject *get_mT(PyObject *s, void *c) {
 }
 static PyObject *get_at(PyObject *s, void *c) {
   (void)c;
-  return PyObject_CallOneArg((PyObject *)core.ArrayAt, s);
+  return at_make(s, NULL);
 }
 static PyGetSetDef getset[] = {
     {"size", get_size, NULL,

@@ -114,6 +114,7 @@ int hold_apart(PyObject *self, mlx_array *h);
 PyObject *item_object(mlx_dtype d, const void *p);
 
 /* index.c */
+PyObject *at_make(PyObject *array, PyObject *key); /* x.at[key]; x.at where key is NULL */
 PyObject *array_getitem(PyObject *self, PyObject *key);
 int array_setitem(PyObject *self, PyObject *key, PyObject *value);
 PyObject *array_at_update(PyObject *array, PyObject *key, PyObject *value, const char *how);

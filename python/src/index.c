@@ -200,7 +200,7 @@ static int read_key(PyObject *o, const mlx_array h, struct key *k) {
     PyErr_Format(PyExc_IndexError, "Too many indices (%zd).", n);
     return -1;
   }
-  memset(p, 0, sizeof p);
+  memset(p, 0, (size_t)n * sizeof *p);
   int bad = read_parts(given, (int)n, p, &used, &dots);
   if (!bad && dots > 1) PyErr_SetString(PyExc_ValueError, "An index may have only one ellipsis.");
   else if (!bad && used > ndim)
@@ -250,15 +250,17 @@ struct indices {
   int n, rank, axes[MAX_NDIM]; /* how many; dimensions of each; where they index */
   int64_t shape[MAX_NDIM];
   int first; /* where their dimensions stand in the result, as in NumPy: in place of the indexed ones when these stand together */
+  const mlx_array *one; /* the first, as the key has it */
+  bool alike;           /* of one dtype in the key */
 };
 static void indices_free(struct indices *x) { mlx_vector_array_free(x->at); }
-static int read_indices(const struct key *k, struct indices *x) {
-  mlx_vector_array cast = mlx_vector_array_new();
-  int status = 0, first = -1, last = -1, count = 0, axis = 0, before = 0;
-  bool alike = true;
-  mlx_dtype common = MLX_INT32;
-  x->at = mlx_vector_array_new();
-  x->n = 0;
+/* All but the arrays themselves and their shape. */
+static struct indices place_indices(const struct key *k) {
+  struct indices x;
+  int first = -1, last = -1, count = 0, axis = 0, before = 0;
+  x.n = 0;
+  x.alike = true;
+  x.one = NULL;
   for (int i = 0; i < k->n; i++) {
     const struct entry *e = &k->e[i];
     if (e->kind == ENTRY_ARRAY || e->kind == ENTRY_INT) {
@@ -267,45 +269,46 @@ static int read_indices(const struct key *k, struct indices *x) {
       count++;
     }
     if (e->kind == ENTRY_ARRAY) {
-      alike = alike && (!x->n || mlx_array_dtype(e->index) == common);
-      common = mlx_array_dtype(e->index);
-      x->axes[x->n++] = axis;
+      if (!x.one) x.one = &e->index;
+      x.alike = x.alike && mlx_array_dtype(e->index) == mlx_array_dtype(*x.one);
+      x.axes[x.n++] = axis;
     }
     axis += e->kind != ENTRY_INT;
   }
+  bool apart = last - first + 1 != count || (k->dots > first && k->dots <= last);
+  x.first = apart ? 0 : before;
+  return x;
+}
+static int read_indices(const struct key *k, struct indices *x) {
+  mlx_vector_array given = mlx_vector_array_new();
+  int status = 0;
+  x->at = (mlx_vector_array){NULL};
   for (int i = 0; i < k->n && !status; i++) {
     if (k->e[i].kind != ENTRY_ARRAY) continue;
     mlx_array a = mlx_array_new();
-    status = (alike ? mlx_array_set(&a, k->e[i].index) : mlx_astype(&a, k->e[i].index, MLX_INT64, none)) ||
-             mlx_vector_array_append_value(cast, a);
+    status = (x->alike ? mlx_array_set(&a, k->e[i].index) : mlx_astype(&a, k->e[i].index, MLX_INT64, none)) ||
+             mlx_vector_array_append_value(given, a);
     mlx_array_free(a);
   }
-  if (!status) status = mlx_broadcast_arrays(&x->at, cast, none);
+  if (x->n == 1) x->at = given, given.ctx = NULL;
+  else if (!status) status = mlx_broadcast_arrays(&x->at, given, none);
   mlx_array a = mlx_array_new();
   if (!status) status = mlx_vector_array_get(&a, x->at, 0);
   if (!status) {
     x->rank = (int)mlx_array_ndim(a);
     for (int i = 0; i < x->rank; i++) x->shape[i] = mlx_ravel_array_shape(a)[i];
   }
-  bool apart = last - first + 1 != count || (k->dots > first && k->dots <= last);
-  x->first = apart ? 0 : before;
   mlx_array_free(a);
-  mlx_vector_array_free(cast);
+  mlx_vector_array_free(given);
   return status;
 }
 
 /* Reads from the view of the slices. */
 static int apply_arrays(const struct key *k, mlx_array *out) {
-  struct indices x;
+  struct indices x = place_indices(k);
+  if (x.n == 1 && x.axes[0] == x.first) return mlx_take_axis(out, *out, *x.one, x.axes[0], none); /* its dimensions in the axis's place */
   int64_t sizes[2 * MAX_NDIM];
   int status = read_indices(k, &x), ndim = (int)mlx_array_ndim(*out), perm[2 * MAX_NDIM], axes[MAX_NDIM];
-  if (!status && x.n == 1 && x.axes[0] == x.first) { /* the dimensions of the indices take the place of the axis */
-    mlx_array a = mlx_array_new();
-    status = mlx_vector_array_get(&a, x.at, 0) || mlx_take_axis(out, *out, a, x.axes[0], none);
-    mlx_array_free(a);
-    indices_free(&x);
-    return status;
-  }
   for (int i = 0; i < ndim; i++) sizes[i] = mlx_ravel_array_shape(*out)[i];
   for (int i = 0; i < x.n; i++) sizes[x.axes[i]] = 1, axes[i] = x.axes[i] + x.rank;
   if (!status) status = mlx_ravel_gather(out, *out, x.at, x.axes, (size_t)x.n, sizes, none);
@@ -433,7 +436,7 @@ static int update_arrays(const mlx_array h, const struct key *k, const mlx_array
   int64_t region[4][MAX_NDIM];
   int ndim = (int)mlx_array_ndim(h);
   bool whole;
-  struct indices x;
+  struct indices x = place_indices(k);
   mlx_array view = mlx_array_new(), v = mlx_array_new();
   int status = read_indices(k, &x) || apply_slices(h, k, &view, region, &whole) || as_updates(&x, view, value, &v) ||
                scatter[mode](&view, view, x.at, v, x.axes, (size_t)x.n, none);
@@ -494,13 +497,19 @@ typedef struct {
   PyObject *array, *key;
 } At;
 
+PyObject *at_make(PyObject *array, PyObject *key) {
+  At *at = (At *)core.ArrayAt->tp_alloc(core.ArrayAt, 0);
+  if (!at) return NULL;
+  at->array = Py_NewRef(array);
+  at->key = Py_XNewRef(key);
+  return (PyObject *)at;
+}
 static PyObject *at_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
   PyObject *a;
   if (kwargs && PyDict_GET_SIZE(kwargs)) return PyErr_Format(PyExc_TypeError, "ArrayAt takes no keyword arguments");
   if (!PyArg_ParseTuple(args, "O!:ArrayAt", core.Array, &a)) return NULL;
-  At *at = (At *)type->tp_alloc(type, 0);
-  if (at) at->array = Py_NewRef(a);
-  return (PyObject *)at;
+  (void)type; /* it has no heirs */
+  return at_make(a, NULL);
 }
 static void at_dealloc(PyObject *self) {
   PyTypeObject *type = Py_TYPE(self);
@@ -509,11 +518,7 @@ static void at_dealloc(PyObject *self) {
   type->tp_free(self);
   Py_DECREF(type);
 }
-static PyObject *at_getitem(PyObject *self, PyObject *key) {
-  PyObject *r = PyObject_CallOneArg((PyObject *)core.ArrayAt, ((At *)self)->array);
-  if (r) ((At *)r)->key = Py_NewRef(key);
-  return r;
-}
+static PyObject *at_getitem(PyObject *self, PyObject *key) { return at_make(((At *)self)->array, key); }
 static PyObject *at_update(PyObject *self, PyObject *value, int mode, int (*before)(mlx_array *, const mlx_array, const mlx_stream)) {
   At *at = (At *)self;
   if (!at->key) return PyErr_Format(PyExc_ValueError, "Indices are missing: write x.at[indices].add(values).");

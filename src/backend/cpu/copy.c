@@ -304,8 +304,11 @@ static void arrange(struct copy *c, const struct mx_tensor *src, const struct mx
 }
 
 int cpu_copy(const struct mx_tensor *src, const struct mx_tensor *dst) {
-  struct copy c = {.size = mx_dtype_size(src->dtype), .dst = dst->data, .src = src->data};
+  struct copy c; /* not cleared: most of it is room for dimensions */
   if (src->size == 0) return MX_OK;
+  c.size = mx_dtype_size(src->dtype);
+  c.dst = dst->data;
+  c.src = src->data;
   arrange(&c, src, dst);
   int64_t size = (int64_t)c.size, bytes = src->size * size, n0 = c.shape[c.ndim - 2], n1 = c.shape[c.ndim - 1];
   c.stream = bytes >= CPU_STREAM_BYTES;
@@ -318,7 +321,8 @@ int cpu_copy(const struct mx_tensor *src, const struct mx_tensor *dst) {
   c.items0 = (n0 + c.rows - 1) / c.rows;
   c.items1 = (n1 + c.cols - 1) / c.cols;
   int64_t count = src->size / n0 / n1 * c.items0 * c.items1;
-  if (bytes <= SERIAL_BYTES) items(&c, 0, count);
+  if (count == 1 && !c.stream) plane(&c, n0, n1, c.dst, c.src);
+  else if (bytes <= SERIAL_BYTES) items(&c, 0, count);
   else cpu_parallel_for(count, ITEM_BYTES / (c.rows * c.cols * size) + 1, items, &c);
   return MX_OK;
 }
