@@ -82,3 +82,43 @@ def test_an_index_outside_is_named_wherever_it_stands(index):
             for use in (lambda: mx.eval(x.at[mx.array(k)].add(1.0)), lambda: mx.eval(x[mx.array(k)])):
                 with pytest.raises(IndexError, match=rf"{bad} is out of bounds for axis 0 with size 100"):
                     use()
+
+
+@pytest.mark.parametrize("size", [(1, 2), (4, 6), (5, 7)])  # a copy, a view, the whole
+def test_a_dynamic_slice_keeps_its_values(size):
+    rng = np.random.default_rng(8)
+    base = rng.random((7, 10), np.float32)
+    for of in (lambda t: t[:5, :7], lambda t: t[:5, 6::-1], lambda t: t.T[1:6, :]):
+        a, x = of(base), of(mx.array(base))
+        for start in ([0, 0], [1, 3], [-4, 100]):
+            for dtype in (mx.int8, mx.uint16, mx.uint32, mx.int64, mx.uint64) if min(start) >= 0 else (mx.int32, mx.int64):
+                at = [max(0, min(s, n - w)) for s, n, w in zip(start, a.shape, size)]
+                want = a[at[0] : at[0] + size[0], at[1] : at[1] + size[1]]
+                got = mx.slice(x, mx.array(start, dtype=dtype), (0, 1), size)
+                np.testing.assert_array_equal(np.array(got + 0), want)
+    x = mx.array(base) + 0
+    part = mx.slice(x, mx.array([1, 2]), (0, 1), size)
+    mx.eval(part)
+    want = np.array(part)
+    x[:] = -1.0
+    x = mx.slice_update(x, mx.zeros((2, 2)), mx.array([1, 2]), (0, 1)) * 2
+    mx.eval(x)
+    del x
+    np.testing.assert_array_equal(np.array(part), want)
+    np.testing.assert_array_equal(want, base[1 : 1 + size[0], 2 : 2 + size[1]])
+
+
+def test_compiled_loops_write_over_what_dynamic_slices_leave():
+    base = np.arange(24, dtype=np.float32).reshape(6, 4)
+
+    def swap(m, i, j):
+        a, b = mx.slice(m, i, (0,), (2, 4)), mx.slice(m, j, (0,), (2, 4))
+        return mx.slice_update(mx.slice_update(m, b, i, (0,)), a, j, (0,))
+
+    want = base[[4, 5, 2, 3, 0, 1]]
+    for f in (swap, mx.compile(swap)):
+        m = mx.array(base) + 0
+        m = f(m, mx.array([0]), mx.array([4]))
+        np.testing.assert_array_equal(np.array(m), want)
+    grad = mx.grad(lambda m: (mx.slice(m, mx.array([3]), (0,), (2, 4)) * mx.array([[1.0], [2.0]])).sum())(mx.array(base))
+    np.testing.assert_array_equal(np.array(grad), np.array([0, 0, 0, 1, 2, 0], np.float32)[:, None] * np.ones(4))

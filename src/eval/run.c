@@ -126,6 +126,19 @@ static int run_program(const struct mx_step *s, struct mx_tensor *const *in, str
   return backend_of(s->stream)->run_program(&run);
 }
 
+enum { KEPT_ALIVE = 4 };
+/* A slice that is a good part of its array is a view of it; a small one is copied, and keeps no large array alive or from being
+ * written over. */
+static bool view_dynamic_slice(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *out) {
+  const struct mx_tensor *a = in[0];
+  if (!a->buf || out->size == 0 || a->size / KEPT_ALIVE > out->size) return false;
+  int64_t naxes = c->p.nints - a->ndim, offset = mx_tensor_dynamic_offset(a, c->p.ints, naxes, out->shape, in[1]);
+  memcpy(out->strides, a->strides, (size_t)a->ndim * sizeof *a->strides);
+  out->buf = mx_buffer_ref(a->buf);
+  out->data = (char *)a->data + offset * (int64_t)mx_dtype_size(a->dtype);
+  return true;
+}
+
 static int run_kernel(const struct mx_step *s, const struct mx_call *call, struct mx_tensor *const *in,
                       struct mx_tensor *const *out, const bool *may_take) {
   if (call->prim->id == MX_PRIM_compiled) return mx_plan_run((struct mx_plan *)call->p.obj, in, out, may_take);
@@ -141,6 +154,7 @@ static int run_kernel(const struct mx_step *s, const struct mx_call *call, struc
     }
     return MX_OK;
   }
+  if (call->prim->id == MX_PRIM_dynamic_slice && view_dynamic_slice(call, in, out[0])) return MX_OK;
   if (!backend_of(s->stream)->has(call->prim->id))
     return mx_fail(MX_ENOTIMPL, "[%s] The CPU has no kernel for this operation.", call->prim->name);
   for (int i = 0; i < s->nout; i++) {

@@ -312,6 +312,30 @@ mx_array *mx_array_scalar(double value, enum mx_dtype dtype) {
   return mx_array_scalar_bytes(&x, dtype); /* little-endian: the low bytes are the narrower integers */
 }
 
+/* The k-th of a row of integers; what is above int64's range is its end. */
+static int64_t integer_at(const struct mx_tensor *t, int64_t k) {
+  if (t->ndim) k *= t->strides[0];
+  switch (t->dtype) {
+  case MX_UINT8: return ((const uint8_t *)t->data)[k];
+  case MX_UINT16: return ((const uint16_t *)t->data)[k];
+  case MX_UINT32: return ((const uint32_t *)t->data)[k];
+  case MX_INT8: return ((const int8_t *)t->data)[k];
+  case MX_INT16: return ((const int16_t *)t->data)[k];
+  case MX_INT32: return ((const int32_t *)t->data)[k];
+  case MX_UINT64: return ((const uint64_t *)t->data)[k] > INT64_MAX ? INT64_MAX : (int64_t)((const uint64_t *)t->data)[k];
+  default: return ((const int64_t *)t->data)[k];
+  }
+}
+int64_t mx_tensor_dynamic_offset(const struct mx_tensor *t, const int64_t *axes, int64_t naxes, const int64_t *size,
+                                 const struct mx_tensor *start) {
+  int64_t offset = 0;
+  for (int64_t k = 0; k < naxes; k++) {
+    int64_t axis = axes[k], most = t->shape[axis] - size[axis], at = integer_at(start, k);
+    offset += (at < 0 ? 0 : at > most ? most : at) * t->strides[axis];
+  }
+  return offset;
+}
+
 mx_array *mx_array_placeholder(const int64_t *shape, int ndim, enum mx_dtype dtype, struct mx_trace *t) {
   mx_array *a = leaf_new(shape, ndim, dtype, 0, NULL);
   if (!a) return NULL;

@@ -148,6 +148,9 @@ static inline bool mx_same_shape(const struct mx_tensor *a, const struct mx_tens
     if (a->shape[i] != b->shape[i]) return false;
   return true;
 }
+/* Where a slice begins that starts at start[k] along axes[k] and at 0 along the others, in elements: clamped so that its `size` fits. */
+int64_t mx_tensor_dynamic_offset(const struct mx_tensor *t, const int64_t *axes, int64_t naxes, const int64_t *size,
+                                 const struct mx_tensor *start);
 /* "(2,3)" into a caller's buffer of at least 64 bytes; long shapes are cut with "…". Returns text. */
 enum { MX_SHAPE_TEXT = 192 };
 const char *mx_shape_text(char text[MX_SHAPE_TEXT], const int64_t *shape, int ndim);

@@ -1,10 +1,7 @@
 /* slices.c: Concatenate, Pad, SliceUpdate, DynamicSlice, DynamicSliceUpdate: copies between parts of arrays.
- * Invariant: parts lie inside their array: builders checked the static ones, dynamic starts are clamped here. */
+ * Invariant: parts lie inside their array: builders checked the static ones, dynamic starts are clamped. */
 #include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
-#include "backend/cpu/pool.h"
-#include "backend/cpu/update.h"
-#include "graph/params.h"
 
 #include <string.h>
 
@@ -64,30 +61,9 @@ int cpu_slice_update(const struct mx_call *c, struct mx_tensor *const *in, struc
   return cpu_copy(in[1], &part);
 }
 
-/* Where a dynamic slice begins, in elements: each start clamped so that the slice fits. */
-static int64_t dynamic_offset(const struct mx_tensor *a, const int64_t *axes, int64_t naxes, const int64_t *size,
-                              const struct mx_tensor *start) {
-  int64_t offset = 0;
-  for (int64_t k = 0; k < naxes; k++) {
-    int64_t at, axis = axes[k], most = a->shape[axis] - size[axis];
-    char raw[8];
-    cpu_load(start, k, 1, raw);
-    if (start->dtype == MX_UINT64) { /* above int64's range it would turn negative */
-      uint64_t u;
-      memcpy(&u, raw, sizeof u);
-      at = u > INT64_MAX ? INT64_MAX : (int64_t)u;
-    } else {
-      cpu_tile_table()->cast[start->dtype][MX_INT64](1, &at, raw, NULL, NULL);
-    }
-    at = at < 0 ? 0 : at > most ? most : at;
-    offset += at * a->strides[axis];
-  }
-  return offset;
-}
-
 int cpu_dynamic_slice(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   int64_t n = in[0]->ndim, k = c->p.nints - n;
-  int64_t offset = dynamic_offset(in[0], c->p.ints, k, out[0]->shape, in[1]);
+  int64_t offset = mx_tensor_dynamic_offset(in[0], c->p.ints, k, out[0]->shape, in[1]);
   struct mx_tensor part = cpu_part(in[0], out[0]->shape, in[0]->strides, offset);
   return cpu_copy(&part, out[0]);
 }
@@ -95,7 +71,7 @@ int cpu_dynamic_slice(const struct mx_call *c, struct mx_tensor *const *in, stru
 int cpu_dynamic_slice_update(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   int status = out[0]->data == in[0]->data ? MX_OK : cpu_copy(in[0], out[0]);
   if (status) return status;
-  int64_t offset = dynamic_offset(out[0], c->p.ints, c->p.nints, in[1]->shape, in[2]);
+  int64_t offset = mx_tensor_dynamic_offset(out[0], c->p.ints, c->p.nints, in[1]->shape, in[2]);
   struct mx_tensor part = cpu_part(out[0], in[1]->shape, out[0]->strides, offset);
   return cpu_copy(in[1], &part);
 }
