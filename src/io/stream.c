@@ -88,13 +88,18 @@ int mx_source_read(struct mx_source *s, void *to, uint64_t n, uint64_t offset) {
   return n ? s->read(s, to, (size_t)n, offset) : MX_OK;
 }
 
+/* In pieces: while one is copied to the system's pages, those before it are on their way to the disk. */
 static int file_write(struct mx_sink *s, const void *from, size_t n) {
+  enum { PIECE = 8 << 20 };
   const char *p = from;
   while (n) {
-    ssize_t put = write(s->fd, p, n > 1 << 30 ? 1 << 30 : n);
+    ssize_t put = write(s->fd, p, n > PIECE ? PIECE : n);
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) return mx_fail(MX_ERUNTIME, "[save] Writing %s failed: %s.", s->label, strerror(errno));
     p += put, n -= (size_t)put;
+#ifdef __linux__
+    if (put == PIECE) (void)sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a hint; the sync at the end counts */
+#endif
   }
   return MX_OK;
 }

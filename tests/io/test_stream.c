@@ -52,6 +52,27 @@ TEST(a_save_that_fails_leaves_the_file_of_before) {
   files_end();
 }
 
+TEST(an_array_that_is_written_in_several_pieces_is_whole_on_disk) {
+  files_begin();
+  mlx_array a = mlx_array_new();
+  int n = 5 << 20; /* of four bytes: two pieces of 8 MB and a rest */
+  CHECK_OK(mlx_arange(&a, 0, n, 1, MLX_INT32, plain));
+  CHECK_OK(mlx_save(files_path("a.npy"), a));
+  size_t size;
+  char *data = files_read(files_path("a.npy"), &size);
+  REQUIRE(size == 128 + 4 * (size_t)n);
+  int wrong = 0;
+  for (int i = 0; i < n; i++) {
+    int32_t got;
+    memcpy(&got, data + 128 + 4 * (size_t)i, 4);
+    wrong += got != i;
+  }
+  CHECK_INT(wrong, 0);
+  free(data);
+  mlx_array_free(a);
+  files_end();
+}
+
 TEST(devices_are_written_to_and_stay_what_they_are) {
   struct stat st;
   mlx_array a = mlx_array_new_int(1);
