@@ -7,6 +7,7 @@
 #include "core/error.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 enum {
@@ -19,7 +20,6 @@ enum {
 };
 
 struct reduction {
-  struct vm vm;
   enum mx_dtype value, acc;
   cpu_tile_fn widen; /* value -> acc; NULL when they are the same, or `block` takes values */
   void (*block)(int64_t n, void *acc, const void *src);
@@ -31,14 +31,16 @@ struct reduction {
   bool truth, settles; /* all, any: their value as soon as one element has it */
   int64_t first;       /* block of work */
   struct mx_tensor *truths;
-  struct vm_space outer; /* the kept dimensions (in column mode without the last) */
-  struct vm_space inner; /* rows: the reduced dimensions. columns: the last kept one */
-  struct vm_space walk;  /* columns: the reduced dimensions */
-  struct vm_space run;   /* short rows: the kept, then the reduced dimensions; columns of one tile: the reduced, then the last kept */
   int64_t nouter, nreduced, nblocks, ncolumns, nctiles, width; /* width: columns of one tile */
   int64_t length;   /* of a block */
   int64_t together; /* of a tile: short rows, or reduced elements of every column */
   char *partials; /* [outer][block] accumulators (rows), [outer][block][column] (columns) */
+  /* From here on large, and written before it is read: not cleared. */
+  struct vm vm;
+  struct vm_space outer; /* the kept dimensions (in column mode without the last) */
+  struct vm_space inner; /* rows: the reduced dimensions. columns: the last kept one */
+  struct vm_space walk;  /* columns: the reduced dimensions */
+  struct vm_space run;   /* short rows: the kept, then the reduced dimensions; columns of one tile: the reduced, then the last kept */
 };
 
 static enum cpu_reduce_op op_of(int prim) {
@@ -366,8 +368,9 @@ static void run_truths(struct reduction *t, int64_t items, int64_t each) {
 }
 
 int vm_reduce(const struct mx_program_run *r) {
-  struct reduction t = {0};
+  struct reduction t;
   const struct mx_tensor *out = r->out[0];
+  memset(&t, 0, offsetof(struct reduction, vm));
   if (out->size == 0) return MX_OK;
   int status = choose(&t, r);
   if (status) return status;
