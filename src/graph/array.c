@@ -87,6 +87,7 @@ static bool fits(const struct mx_spec *s, int64_t *size) {
 mx_node *mx_node_new(const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params,
                      const struct mx_spec *specs, int nout, size_t extra, void **extra_at) {
   static const struct mx_params none;
+  static const mx_node blank;
   if (!params) params = &none;
   int64_t sizes[1], *size = sizes;
   if (nout > 1 && !(size = mx_malloc((size_t)nout * sizeof *size))) return NULL;
@@ -102,7 +103,7 @@ mx_node *mx_node_new(const struct mx_prim *prim, mx_array *const *in, int nin, c
                  (2 * dims + (size_t)params->nints) * sizeof(int64_t) + head + MX_ALIGN_UP(extra, 8);
   mx_node *n = status ? NULL : mx_malloc(bytes);
   if (n) {
-    memset(n, 0, sizeof *n);
+    *n = blank;
     n->prim = prim, n->nin = nin, n->nout = nout;
     int64_t *at = (int64_t *)&n->out[nout];
     for (int i = 0; i < nout; i++) {

@@ -91,9 +91,8 @@ const char *mx_prim_op(const struct mx_prim *p) {
   }
 }
 
-int mx_apply_many(mx_build *b, const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params,
-                  int nout, mx_array **out) {
-  for (int i = 0; i < nout; i++) out[i] = NULL;
+static int apply(mx_build *b, const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params,
+                 int nout, mx_array **out) {
   for (int i = 0; i < nin && !b->status; i++)
     if (!in[i]) b->status = mx_fail(MX_EVALUE, "[%s] Input %d is missing.", mx_prim_op(prim), i);
   if (b->status) return b->status;
@@ -114,8 +113,13 @@ int mx_apply_many(mx_build *b, const struct mx_prim *prim, mx_array *const *in, 
   if (nout > 1) mx_node_ref(n); /* held while outputs are handed over: the build may refuse one */
   for (int i = 0; i < nout; i++) out[i] = mx_build_own(b, mx_ref(&n->out[i]));
   if (nout > 1) mx_node_unref(n);
-  for (int i = 0; i < nout && b->status; i++) out[i] = NULL;
   return b->status;
+}
+int mx_apply_many(mx_build *b, const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params,
+                  int nout, mx_array **out) {
+  int status = apply(b, prim, in, nin, params, nout, out);
+  for (int i = 0; i < nout && status; i++) out[i] = NULL;
+  return status;
 }
 
 mx_array *mx_apply(mx_build *b, const struct mx_prim *prim, mx_array *const *in, int nin, const struct mx_params *params) {
