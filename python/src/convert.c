@@ -263,18 +263,16 @@ static int poll_signals(void *ctx) {
 
 void heed_signals(void) { mlx_ravel_set_poll(poll_signals, NULL); }
 
+static void *release_gil(void) {
+  heed_signals();
+  return PyEval_SaveThread();
+}
+static void take_gil(void *thread) { PyEval_RestoreThread(thread); }
+
 int wait_for(mlx_array h) {
   if (mlx_ravel_array_is_evaluated(h)) return 0;
-  mlx_array mine = mlx_array_new();
-  mlx_array_set(&mine, h);
-  int status;
-  heed_signals();
-  Py_BEGIN_ALLOW_THREADS;
-  status = mlx_array_eval(mine);
-  Py_END_ALLOW_THREADS;
-  mlx_array_free(mine);
-  if (status) raise_error();
-  return status ? -1 : 0;
+  if (mlx_ravel_array_eval_under(h, release_gil, take_gil)) return raise_error(), -1;
+  return 0;
 }
 
 int hold(PyObject *self, mlx_array *h) {

@@ -1,6 +1,6 @@
 /* core.h: mlx.core, the CPython extension, inside.
- * Invariant: the GIL is held wherever graph is built; it is dropped only while results are computed, and then this module
- * holds a handle of its own on every array it waits for. */
+ * Invariant: the GIL is held wherever graph is built; it is dropped only while results are computed, and then what is waited for is
+ * held by a handle of this module's own, or by the library. */
 #ifndef RAVEL_PYTHON_CORE_H
 #define RAVEL_PYTHON_CORE_H
 
@@ -105,7 +105,7 @@ int gil_init(void);
 bool gil_take(PyGILState_STATE *g);
 void gil_give(PyGILState_STATE g);
 void heed_signals(void); /* lets Python's signal handlers run, and stop it, while this thread waits in the library without the GIL */
-int wait_for(mlx_array h); /* evaluates without the GIL; 0, or -1 with an exception */
+int wait_for(mlx_array h); /* evaluates, without the GIL where that is not brief; 0, or -1 with an exception */
 /* A handle of the caller's own on an Array's node, evaluated: while we wait without the GIL, another thread may rebind the Array.
  * The caller frees it, also after -1. */
 int hold(PyObject *self, mlx_array *h);

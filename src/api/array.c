@@ -131,6 +131,13 @@ int mlx_array_eval(mlx_array arr) {
   mx_array *a = api_array(arr, "eval");
   return mx_boundary(a ? mx_eval_one(a) : MX_EVALUE);
 }
+int mlx_ravel_array_eval_under(const mlx_array arr, void *(*release)(void), void (*take)(void *held)) {
+  mx_array *a = mx_ref(api_array(arr, "eval")); /* under another lock the caller's handle may be replaced */
+  struct mx_outer_lock lock = {release, take};
+  int status = a ? mx_eval_under(&a, 1, release && take ? &lock : NULL) : MX_EVALUE;
+  mx_unref(a);
+  return mx_boundary(status);
+}
 
 const size_t *mlx_array_strides(const mlx_array arr) {
   if (!arr.ctx || mlx_array_eval(arr)) return NULL;

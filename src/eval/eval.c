@@ -398,7 +398,27 @@ static bool is_one_stream(mx_array *const *arrays, int64_t n) {
   return true;
 }
 
-static int start(mx_array *const *arrays, int64_t n, bool async) {
+/* Neither waits for others nor takes longer than a lock does to change hands: few elements, all of them there or to be made here. What
+ * compiled calls and loads do does not show in sizes. */
+static bool is_brief(const struct eval *e) {
+  enum { BRIEF_ELEMENTS = 2048 };
+  int64_t elements = 0;
+  for (int64_t i = 0; i < e->nsteps; i++) {
+    const struct mx_step *s = &e->steps[i];
+    enum mx_prim_id id = mx_step_root(s)->prim->id;
+    if (id == MX_PRIM_compiled || id == MX_PRIM_load) return false;
+    for (int k = 0; k < s->nout; k++) elements += s->out[k]->t.size;
+    for (int k = 0; k < s->nin; k++) {
+      const mx_array *a = s->in[k];
+      elements += a->t.size;
+      if (!mx_is_done(a) && a->node->claim != e->epoch) return false;
+    }
+    if (elements > BRIEF_ELEMENTS) return false;
+  }
+  return true;
+}
+
+static int start(mx_array *const *arrays, int64_t n, bool async, const struct mx_outer_lock *lock) {
   struct eval local, *e = &local;
   bool heap = async || !is_one_stream(arrays, n);
   for (;;) {
@@ -432,30 +452,47 @@ static int start(mx_array *const *arrays, int64_t n, bool async) {
     }
     mx_unlock(&mx_walk_lock);
     if (claimed && status) let_go(e);
-    if (!status && e->order.n && (home || inline_all)) status = run_steps(e, inline_all ? NULL : home);
+    if (!status && e->order.n && (home || inline_all)) {
+      bool release = lock && (mixed || !is_brief(e));
+      void *held = release ? lock->release() : NULL;
+      status = run_steps(e, inline_all ? NULL : home);
+      if (release) lock->take(held);
+    }
     eval_drop(e);
     return status;
   }
 }
 
-int mx_eval_async(mx_array *const *arrays, int64_t n) { return start(arrays, n, true); }
+int mx_eval_async(mx_array *const *arrays, int64_t n) { return start(arrays, n, true, NULL); }
 
-int mx_eval(mx_array *const *arrays, int64_t n) {
+/* Waits for nodes that other evaluations claimed. *again: one is not computed yet. */
+static int await_all(mx_array *const *arrays, int64_t n, const struct mx_outer_lock *lock, bool *again) {
+  int status = MX_OK;
+  for (int64_t i = 0; i < n && !status; i++) {
+    mx_node *node = arrays[i]->node;
+    bool release = lock && is_awaited(node, NULL);
+    void *held = release ? lock->release() : NULL;
+    status = node_await(node, NULL);
+    if (release) lock->take(held);
+    uint8_t state = atomic_load_explicit(&node->state, memory_order_acquire);
+    if (!status && state == MX_FAILED) status = node_raise(node);
+    *again |= state != MX_DONE; /* lazy, or by now claimed by a third */
+  }
+  return status;
+}
+
+int mx_eval(mx_array *const *arrays, int64_t n) { return mx_eval_under(arrays, n, NULL); }
+int mx_eval_under(mx_array *const *arrays, int64_t n, const struct mx_outer_lock *lock) {
   bool all_done = true;
   for (int64_t i = 0; i < n && all_done; i++) all_done = mx_is_done(arrays[i]);
   if (all_done) return MX_OK;
   /* Another thread's evaluation may fail and give our arrays back: then they are ours to compute. */
   for (;;) {
     input_lost = false;
-    int status = start(arrays, n, false);
+    int status = start(arrays, n, false, lock);
     bool again = status && input_lost;
     if (again) continue;
-    for (int64_t i = 0; i < n && !status; i++) {
-      status = node_await(arrays[i]->node, NULL);
-      uint8_t state = atomic_load_explicit(&arrays[i]->node->state, memory_order_acquire);
-      if (!status && state == MX_FAILED) status = node_raise(arrays[i]->node);
-      again |= state != MX_DONE; /* lazy, or by now claimed by a third */
-    }
+    if (!status) status = await_all(arrays, n, lock, &again);
     if (status || !again) return status;
   }
 }

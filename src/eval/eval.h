@@ -9,6 +9,13 @@ struct mx_stream;
 
 /* Computes the arrays; on return all are done, or the first error is returned. Any thread, any number at once. */
 int mx_eval(mx_array *const *arrays, int64_t n);
+/* A lock of the caller's that others may want: before an evaluation waits or computes for long it is released, and after that taken
+ * with what release returned. Little work is done sooner than such a lock changes hands. */
+struct mx_outer_lock {
+  void *(*release)(void);
+  void (*take)(void *held);
+};
+int mx_eval_under(mx_array *const *arrays, int64_t n, const struct mx_outer_lock *lock);
 /* Starts computing and returns; errors come from a later mx_eval or synchronize. */
 int mx_eval_async(mx_array *const *arrays, int64_t n);
 static inline int mx_eval_one(mx_array *a) { return mx_is_done(a) ? 0 : mx_eval(&a, 1); }

@@ -197,6 +197,36 @@ TEST(an_error_on_another_stream_is_raised_by_what_depends_on_it) {
   mx_unref(x);
 }
 
+static int released, taken;
+static void *release(void) {
+  released++;
+  return &released;
+}
+static void take(void *held) { taken += held == &released; }
+
+TEST(a_callers_lock_is_released_while_work_is_long_and_kept_while_it_is_brief) {
+  const struct mx_outer_lock lock = {release, take};
+  mx_array *few = array_of((float[]){1, 2, 3}, 3), *brief = square_plus(few, NULL);
+  released = taken = 0;
+  CHECK_OK(mx_eval_under(&brief, 1, &lock));
+  CHECK_INT(released, 0);
+  CHECK_NEAR(at(brief, 2), 12, 0);
+  static float many[1 << 16];
+  mx_array *x = array_of(many, MX_COUNT(many)), *y = square_plus(x, NULL);
+  CHECK_OK(mx_eval_under(&y, 1, &lock));
+  CHECK_INT(released, 1);
+  CHECK_INT(taken, 1);
+  /* What another evaluation has under way may have to be waited for. */
+  mx_array *z = square_plus(x, mx_stream_new(mx_default_device())), *w = square_plus(z, NULL);
+  CHECK_OK(mx_eval_async(&z, 1));
+  CHECK_OK(mx_eval_under(&z, 1, &lock));
+  CHECK_OK(mx_eval_under(&w, 1, &lock));
+  CHECK(released >= 2);
+  CHECK_INT(taken, released);
+  mx_array *all[] = {few, brief, x, y, z, w};
+  for (int i = 0; i < MX_COUNT(all); i++) mx_unref(all[i]);
+}
+
 /* Eight threads that build and evaluate on shared arrays and streams. */
 
 struct shared {

@@ -43,6 +43,10 @@ MLX_API const int64_t *mlx_ravel_array_strides(const mlx_array arr);
 /* The data of an evaluated array, at element [0, 0, …] (NULL before). */
 MLX_API void *mlx_ravel_array_data(const mlx_array arr);
 MLX_API bool mlx_ravel_array_is_evaluated(const mlx_array arr);
+/* mlx_array_eval for a caller who holds a lock that others want (an interpreter's): before it waits or computes for long it calls
+ * release(), and after that take() with what release returned. A small result is there sooner than such a lock changes hands. The
+ * array is held meanwhile: arr may be freed by who has the lock. */
+MLX_API int mlx_ravel_array_eval_under(const mlx_array arr, void *(*release)(void), void (*take)(void *held));
 MLX_API bool mlx_ravel_array_is_contiguous(const mlx_array arr); /* row-major without gaps; of an evaluated array */
 MLX_API bool mlx_ravel_array_is_read_only(const mlx_array arr);  /* over memory of others that must not be written; of an evaluated array */
 /* What holds the data of an evaluated array (arrays over the same memory give the same pointer), and its bytes. */
