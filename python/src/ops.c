@@ -268,24 +268,6 @@ static PyObject *do_astype_copy(const struct function *f, PyObject **v) { /* a, 
   return do_astype(f, plain);
 }
 
-static PyObject *do_not_xor(const struct function *f, PyObject **v) { /* logical_xor: truth values that differ */
-  (void)f;
-  struct arg a, b;
-  mlx_stream s;
-  int status;
-  mlx_array x = mlx_array_new(), out = mlx_array_new();
-  if (to_stream(v[2], &s) || take_arg(v[0], v[1], &a)) return NULL;
-  PyObject *r = NULL;
-  if (!take_arg(v[1], v[0], &b)) {
-    status = mlx_astype(&x, a.h, MLX_BOOL, s) || mlx_astype(&out, b.h, MLX_BOOL, s);
-    r = status ? raise_error() : RESULT(mlx_not_equal(&out, x, out, s));
-    drop_arg(&b);
-  }
-  drop_arg(&a);
-  mlx_array_free(x);
-  return r;
-}
-
 static PyObject *do_minmax(const struct function *f, PyObject **v) {
   struct function lo = *f, hi = *f;
   lo.impl = F(mlx_min), lo.impl2 = F(mlx_min_axes), hi.impl = F(mlx_max), hi.impl2 = F(mlx_max_axes);

@@ -112,8 +112,9 @@ RULES(less, "Less", mx_infer_compare, )
 RULES(less_equal, "LessEqual", mx_infer_compare, )
 RULES(greater, "Greater", mx_infer_compare, )
 RULES(greater_equal, "GreaterEqual", mx_infer_compare, )
-RULES(logical_and, "LogicalAnd", mx_infer_logical, )
-RULES(logical_or, "LogicalOr", mx_infer_logical, )
+RULES(logical_and, "LogicalAnd", mx_infer_compare, )
+RULES(logical_or, "LogicalOr", mx_infer_compare, )
+RULES(logical_xor, "LogicalXor", mx_infer_compare, )
 RULES(bitwise_and, "BitwiseAnd", infer_bitwise, )
 RULES(bitwise_or, "BitwiseOr", infer_bitwise, )
 RULES(bitwise_xor, "BitwiseXor", infer_bitwise, )
@@ -165,14 +166,14 @@ mx_array *mx_divide(mx_build *b, mx_array *x, mx_array *y) {
   return inverse ? mx_multiply(b, x, inverse) : mx_apply2(b, &mx_prim_divide, x, y);
 }
 
-#define LOGICAL(op)                                                            \
-  mx_array *mx_##op(mx_build *b, mx_array *x, mx_array *y) {                   \
-    return mx_apply2(b, &mx_prim_##op, mx_astype(b, x, MX_BOOL), mx_astype(b, y, MX_BOOL)); \
-  }
-LOGICAL(logical_and) LOGICAL(logical_or)
-mx_array *mx_logical_xor(mx_build *b, mx_array *x, mx_array *y) {
-  return mx_apply2(b, &mx_prim_bitwise_xor, mx_astype(b, x, MX_BOOL), mx_astype(b, y, MX_BOOL));
+/* Of one dtype they are taken as they are; promotion of others could make a value 0 (float64 in float32). */
+static mx_array *logical(mx_build *b, const struct mx_prim *prim, mx_array *x, mx_array *y) {
+  if (x && y && x->t.dtype == y->t.dtype) return mx_apply2(b, prim, x, y);
+  return mx_apply2(b, prim, mx_astype(b, x, MX_BOOL), mx_astype(b, y, MX_BOOL));
 }
+mx_array *mx_logical_and(mx_build *b, mx_array *x, mx_array *y) { return logical(b, &mx_prim_logical_and, x, y); }
+mx_array *mx_logical_or(mx_build *b, mx_array *x, mx_array *y) { return logical(b, &mx_prim_logical_or, x, y); }
+mx_array *mx_logical_xor(mx_build *b, mx_array *x, mx_array *y) { return logical(b, &mx_prim_logical_xor, x, y); }
 
 /* Shifts of bools are shifts of uint8, as in MLX. */
 static mx_array *shift(mx_build *b, const struct mx_prim *prim, mx_array *x, mx_array *y) {
@@ -233,4 +234,5 @@ MX_PUBLIC(isclose, mx_isclose(b, x.ctx, y.ctx, rtol, atol, equal_nan), const mlx
           bool equal_nan)
 MX_PUBLIC(allclose, mx_allclose(b, x.ctx, y.ctx, rtol, atol, equal_nan), const mlx_array x, const mlx_array y, double rtol,
           double atol, bool equal_nan)
+MX_PUBLIC(ravel_logical_xor, mx_logical_xor(b, x.ctx, y.ctx), const mlx_array x, const mlx_array y)
 MX_PUBLIC(array_equal, mx_array_equal(b, x.ctx, y.ctx, equal_nan), const mlx_array x, const mlx_array y, bool equal_nan)

@@ -56,10 +56,6 @@ int mx_infer_compare(const struct mx_call *c, struct mx_spec *out) {
   out->dtype = MX_BOOL;
   return status;
 }
-int mx_infer_logical(const struct mx_call *c, struct mx_spec *out) {
-  int status = infer_alike(c, out);
-  return status ? status : out->dtype != MX_BOOL ? refuse(c) : MX_OK;
-}
 int mx_infer_integral(const struct mx_call *c, struct mx_spec *out) {
   int status = infer_alike(c, out);
   return status ? status : mx_dtype_is_inexact(out->dtype) ? refuse(c) : MX_OK;

@@ -18,7 +18,6 @@ int mx_infer_numeric(const struct mx_call *c, struct mx_spec *out);    /* not bo
 int mx_infer_inexact(const struct mx_call *c, struct mx_spec *out);    /* floats and complex64 */
 int mx_infer_floating(const struct mx_call *c, struct mx_spec *out);   /* floats */
 int mx_infer_compare(const struct mx_call *c, struct mx_spec *out);    /* every dtype -> bool */
-int mx_infer_logical(const struct mx_call *c, struct mx_spec *out);    /* bool -> bool */
 int mx_infer_integral(const struct mx_call *c, struct mx_spec *out);   /* bool and integers */
 int mx_infer_inputs(const struct mx_call *c, int nin, int nints, int head_size); /* counts only; nints < 0: any */
 

@@ -150,7 +150,7 @@ SMOOTH(arctanh, "ArcTanh", mx_infer_inexact)
 SMOOTH(erf, "Erf", mx_infer_floating)
 SMOOTH(erfinv, "ErfInv", mx_infer_floating)
 SMOOTH(sigmoid, "Sigmoid", mx_infer_floating)
-RULES(logical_not, "LogicalNot", mx_infer_logical, )
+RULES(logical_not, "LogicalNot", mx_infer_compare, )
 RULES(bitwise_invert, "BitwiseInvert", infer_bitwise_invert, )
 RULES(real, "Real", infer_complex_part, .linear = true, .vjp = real_vjp)
 RULES(imag, "Imag", infer_complex_part, .linear = true, .vjp = imag_vjp)
@@ -193,7 +193,7 @@ UNLESS(stop_gradient, false)
 mx_array *mx_imag(mx_build *b, mx_array *a) {
   return dtype_of(a) == MX_COMPLEX64 ? mx_apply1(b, &mx_prim_imag, a) : mx_zeros_like(b, a);
 }
-mx_array *mx_logical_not(mx_build *b, mx_array *a) { return mx_apply1(b, &mx_prim_logical_not, mx_astype(b, a, MX_BOOL)); }
+mx_array *mx_logical_not(mx_build *b, mx_array *a) { return mx_apply1(b, &mx_prim_logical_not, a); }
 
 /* A bool array of a's shape that is `value` everywhere: what classification says of integers. */
 static mx_array *everywhere(mx_build *b, mx_array *a, bool value) {

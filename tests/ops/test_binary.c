@@ -24,6 +24,10 @@ TEST(arithmetic_on_bool_is_logic) {
   EXPECT(mx_power(b, x, y), "bool (4,): true false true true");
   EXPECT(mx_logical_xor(b, A("int32 (2,): 0 3"), A("float32 (2,): 2 nan")), "bool (2,): true false");
   EXPECT(mx_logical_and(b, A("int32 (2,): 0 3"), A("float32 (2,): 2 0.1")), "bool (2,): false true");
+  mx_array *half = A("float16 (3,): -0 0.5 nan"), *wide = A("int64 (3,): 0 65536 7"); /* 65536 is infinite in float16, and true */
+  EXPECT(mx_logical_or(b, half, wide), "bool (3,): false true true");
+  EXPECT(mx_logical_xor(b, half, half), "bool (3,): false false false");
+  EXPECT(mx_logical_not(b, half), "bool (3,): true false false");
   END;
 }
 

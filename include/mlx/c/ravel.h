@@ -105,6 +105,8 @@ MLX_API int mlx_ravel_add_library_folder(const char *path);
 MLX_API int mlx_ravel_masked_scatter_rows(mlx_array *res, const mlx_array a, const mlx_array mask, const mlx_array rows,
     const mlx_stream s);
 
+/* True where exactly one of the elements is true. */
+MLX_API int mlx_ravel_logical_xor(mlx_array *res, const mlx_array a, const mlx_array b, const mlx_stream s);
 /* Each element rounded towards zero. */
 MLX_API int mlx_ravel_trunc(mlx_array *res, const mlx_array a, const mlx_stream s);
 /* Where values would be put into a 1-D sorted sequence: before equal elements, or (right) behind them. uint32. */

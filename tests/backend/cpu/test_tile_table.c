@@ -145,6 +145,7 @@ static wide int_value(enum mx_prim_id op, enum mx_dtype d, wide a, wide b) {
   case MX_PRIM_greater_equal: return a >= b;
   case MX_PRIM_logical_and: return a && b;
   case MX_PRIM_logical_or: return a || b;
+  case MX_PRIM_logical_xor: return !a != !b;
   case MX_PRIM_bitwise_and: return a & b;
   case MX_PRIM_bitwise_or: return a | b;
   case MX_PRIM_bitwise_xor: return a ^ b;
@@ -242,6 +243,7 @@ static int real_truth(enum mx_prim_id op, double a, double b) {
   case MX_PRIM_greater_equal: return a >= b;
   case MX_PRIM_logical_and: return a != 0 && b != 0;
   case MX_PRIM_logical_or: return a != 0 || b != 0;
+  case MX_PRIM_logical_xor: return (a != 0) != (b != 0);
   default: return -1;
   }
 }
@@ -265,6 +267,7 @@ static int complex_truth(enum mx_prim_id op, float complex a, float complex b) {
   case MX_PRIM_greater_equal: return complex_less(b, a) || eq;
   case MX_PRIM_logical_and: return !zero_a && !zero_b;
   case MX_PRIM_logical_or: return !zero_a || !zero_b;
+  case MX_PRIM_logical_xor: return zero_a != zero_b;
   default: return -1;
   }
 }
@@ -339,7 +342,7 @@ static const struct {
     ROW(add, 2, N | F), ROW(subtract, 2, N | F), ROW(multiply, 2, N | F), ROW(divide, 2, F), ROW(floor_divide, 2, N | R),
     ROW(remainder, 2, N | R), ROW(power, 2, N | F), ROW(maximum, 2, ALL), ROW(minimum, 2, ALL), ROW(arctan2, 2, R),
     ROW(logaddexp, 2, F), ROW(equal, 2, ALL), ROW(not_equal, 2, ALL), ROW(less, 2, ALL), ROW(less_equal, 2, ALL),
-    ROW(greater, 2, ALL), ROW(greater_equal, 2, ALL), ROW(logical_and, 2, ALL), ROW(logical_or, 2, ALL),
+    ROW(greater, 2, ALL), ROW(greater_equal, 2, ALL), ROW(logical_and, 2, ALL), ROW(logical_or, 2, ALL), ROW(logical_xor, 2, ALL),
     ROW(bitwise_and, 2, B | N), ROW(bitwise_or, 2, B | N), ROW(bitwise_xor, 2, B | N), ROW(left_shift, 2, N),
     ROW(right_shift, 2, N), ROW(select, 3, ALL),
 #undef ROW
