@@ -280,22 +280,12 @@ mx_array *mx_random_laplace(mx_build *b, const int64_t *shape, int ndim, enum mx
   return loc != 0 ? mx_add(b, x, mx_scalar(b, loc, dtype)) : x;
 }
 
-/* Sums of the first 1, 2, … n values of a vector: each round adds what stands `step` before. */
-static mx_array *running_sum(mx_build *b, mx_array *a) {
-  int axis = 0;
-  int64_t none = 0, n = a ? a->t.shape[0] : 0;
-  for (int64_t step = 1; step < n; step *= 2) {
-    mx_array *head = mx_slice(b, a, &none, (int64_t[]){n - step}, (int64_t[]){1});
-    a = mx_add(b, a, mx_pad(b, head, &axis, 1, &step, &none, mx_scalar(b, 0, MX_FLOAT32), MX_PAD_CONSTANT));
-  }
-  return a;
-}
 /* One row of logits: how many of the running sums of exp(logits) lie below u times the whole, u uniform, is a class drawn
  * with probability softmax(logits). */
 static mx_array *categorical_row(mx_build *b, mx_array *logits, const int64_t *shape, int ndim, mx_array *key) {
   int64_t n = logits->t.size;
   mx_array *x = mx_reshape(b, mx_astype(b, logits, MX_FLOAT32), &n, 1);
-  mx_array *sums = running_sum(b, mx_exp(b, mx_subtract(b, x, mx_max(b, x, NULL, 0, true))));
+  mx_array *sums = mx_cumsum(b, mx_exp(b, mx_subtract(b, x, mx_max(b, x, NULL, 0, true))), NULL, false, true);
   mx_array *whole = mx_slice(b, sums, (int64_t[]){n - 1}, &n, (int64_t[]){1});
   mx_array *u = mx_expand_dims(b, uniform01(b, shape, ndim, MX_FLOAT32, key), (int[]){-1}, 1);
   mx_array *below = mx_greater(b, mx_multiply(b, u, whole), sums);

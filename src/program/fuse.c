@@ -42,6 +42,9 @@ static bool is_reduction(const mx_node *n) {
   return n->prim->kind == MX_REDUCE && n->prim->id >= MX_PRIM_sum && n->prim->id <= MX_PRIM_any;
 }
 
+/* The reduced dimensions, dropped: the same elements. */
+static bool is_squeeze(const mx_node *n) { return n->prim->id == MX_PRIM_squeeze; }
+
 static int group_new(struct fuser *s, int32_t i) {
   mx_node *n = s->f->nodes[i];
   if (s->ngroups == s->cap) {
@@ -99,6 +102,22 @@ static bool join(struct fuser *s, int32_t i, int32_t to) {
   return true;
 }
 
+/* A reduction whose one use is a squeeze is stored in the squeezed shape at once. */
+static bool join_squeeze(struct fuser *s, int32_t i, int32_t to) {
+  mx_node *n = s->f->nodes[i];
+  struct group *g = &s->groups[to];
+  const mx_node *root = s->f->nodes[g->first];
+  if (s->items[i].stored || g->count != 1 || !is_squeeze(root) || n->stream != root->stream) return false;
+  g->reduces = g->fusible = true;
+  g->space = n->in[0];
+  take_inputs(g, n);
+  g->count++;
+  s->items[i].group = to;
+  s->items[i].next = g->first;
+  g->first = i;
+  return true;
+}
+
 /* Stored members beyond the root need output slots of the program. */
 static int stored_count(const struct fuser *s, const struct group *g) {
   int count = 0;
@@ -122,6 +141,7 @@ static int group_all(struct fuser *s) {
     if (!f->off && it->joint >= 0 && (is_elementwise(n) || is_alias(n)) &&
         !(it->stored && stored_count(s, &s->groups[it->joint]) >= MX_PROGRAM_OUTPUTS))
       done = join(s, (int32_t)i, it->joint);
+    if (!f->off && it->joint >= 0 && is_reduction(n)) done = join_squeeze(s, (int32_t)i, it->joint);
     if (!done) {
       if (group_new(s, (int32_t)i)) return MX_EMEMORY;
       struct group *g = &s->groups[it->group];
@@ -155,6 +175,7 @@ static void emit_program(struct fuser *s, int32_t gi, struct mx_step *step) {
   for (int32_t m = 0; m < step->nnodes; m++) {
     mx_node *n = step->nodes[m];
     struct item *it = &s->items[n->mark];
+    if (is_squeeze(n)) continue; /* the root: what it drops has one element */
     if (is_alias(n)) {
       it->value = value_of(s, g, gi, n->in[0]);
     } else if (is_reduction(n)) {
