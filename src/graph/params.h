@@ -153,6 +153,7 @@ struct mx_load_params {
 
 struct mx_bits_params {
   int32_t width; /* bytes of one element: 1, 2 or 4, for uint8, uint16, uint32 */
+  int32_t unit;  /* with width 4: float32 numbers in [0, 1), the words over 2^32, kept below 1 */
 };
 
 #endif

@@ -22,15 +22,15 @@ static int check_keys(const struct mx_tensor *key) {
 }
 
 /* random_bits: in = keys (…, 2); ints = the shape that one key draws. */
-static int32_t width_of(const struct mx_call *c) { return ((const struct mx_bits_params *)c->p.head)->width; }
 static int infer_random_bits(const struct mx_call *c, struct mx_spec *out) {
   int status = mx_infer_inputs(c, 1, -1, sizeof(struct mx_bits_params));
   if (status) return status;
   const struct mx_tensor *key = &c->in[0]->t;
-  int32_t width = width_of(c);
-  if (width != 1 && width != 2 && width != 4) return mx_fail(MX_EVALUE, "[bits] Bit width must be in {1, 2, 4} but got %d.", width);
+  const struct mx_bits_params *p = c->p.head;
+  int32_t width = p->width;
+  if ((width != 1 && width != 2 && width != 4) || (p->unit && width != 4)) return mx_fail(MX_EVALUE, "[bits] Bit width must be in {1, 2, 4} but got %d.", width);
   if ((status = check_keys(key))) return status;
-  out->dtype = width == 1 ? MX_UINT8 : width == 2 ? MX_UINT16 : MX_UINT32;
+  out->dtype = p->unit ? MX_FLOAT32 : width == 1 ? MX_UINT8 : width == 2 ? MX_UINT16 : MX_UINT32;
   out->ndim = key->ndim - 1 + c->p.nints;
   if (out->ndim > MX_MAX_NDIM) return mx_fail(MX_EVALUE, "[bits] An array has at most %d dimensions.", MX_MAX_NDIM);
   for (int i = 0; i < key->ndim - 1; i++) out->shape[i] = key->shape[i];
@@ -138,14 +138,17 @@ static mx_array *next_key(mx_build *b) {
 
 mx_array *mx_random_key(mx_build *b, uint64_t seed) { return b->status ? NULL : mx_build_own(b, key_leaf(seed)); }
 
-mx_array *mx_random_bits(mx_build *b, const int64_t *shape, int ndim, int width, mx_array *key) {
+static mx_array *draw(mx_build *b, const int64_t *shape, int ndim, int width, bool unit, mx_array *key) {
   char text[MX_SHAPE_TEXT];
   if (!key && !(key = next_key(b))) return NULL;
   if (key->t.ndim != 1)
     return mx_build_fail(b, MX_EVALUE, "[bits] Expected key shape (2,) but received %s.", mx_shape_text(text, key->t.shape, key->t.ndim));
-  struct mx_bits_params head = {width};
+  struct mx_bits_params head = {width, unit};
   return mx_apply(b, &mx_prim_random_bits, &key, 1,
                   &(struct mx_params){.head = &head, .head_size = sizeof head, .ints = shape, .nints = ndim});
+}
+mx_array *mx_random_bits(mx_build *b, const int64_t *shape, int ndim, int width, mx_array *key) {
+  return draw(b, shape, ndim, width, false, key);
 }
 mx_array *mx_random_split(mx_build *b, mx_array *key, int64_t num) {
   if (!key) return mx_build_fail(b, MX_EVALUE, "[split] A key is missing.");
@@ -158,10 +161,9 @@ static double below_one(enum mx_dtype d) {
 }
 /* Uniform in [0, 1): 32 random bits over 2^32, rounded to the dtype and kept below 1. */
 static mx_array *uniform01(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype d, mx_array *key) {
-  enum mx_dtype wide = d == MX_FLOAT64 ? MX_FLOAT64 : MX_FLOAT32;
-  mx_array *u = mx_astype(b, mx_random_bits(b, shape, ndim, 4, key), wide);
-  u = mx_astype(b, mx_multiply(b, u, mx_scalar(b, 0x1p-32, wide)), d);
-  return mx_minimum(b, u, mx_scalar(b, below_one(d), d));
+  if (d == MX_FLOAT64) return mx_multiply(b, mx_astype(b, mx_random_bits(b, shape, ndim, 4, key), d), mx_scalar(b, 0x1p-32, d));
+  mx_array *u = draw(b, shape, ndim, 4, true, key);
+  return d == MX_FLOAT32 ? u : mx_minimum(b, mx_astype(b, u, d), mx_scalar(b, below_one(d), d));
 }
 /* The shapes of parameters must broadcast to the drawn shape. */
 static bool fits(mx_build *b, const char *op, const int64_t *shape, int ndim, const mx_array *p) {

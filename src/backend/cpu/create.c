@@ -44,13 +44,15 @@ int cpu_arange(const struct mx_call *c, struct mx_tensor *const *in, struct mx_t
 struct bits {
   const struct mx_tensor *keys;
   char *out;
+  bool unit;
   int64_t bytes, half, odd, cuts; /* of one key: bytes, words of one half, is there a middle word, pieces */
 };
 
-/* A word of the stream of one key: bytes of the output, the last one cut. */
+/* Words of the stream of one key: bytes of the output, the last one cut; or numbers. */
 static void put(const struct bits *b, char *out, int64_t word, const uint32_t *from, int64_t n) {
   int64_t at = word * 4, bytes = b->bytes - at < n * 4 ? b->bytes - at : n * 4;
-  if (bytes > 0) memcpy(out + at, from, (size_t)bytes);
+  if (b->unit) cpu_tile_table()->unit(n, (float *)(out + at), from);
+  else if (bytes > 0) memcpy(out + at, from, (size_t)bytes);
 }
 
 /* Words i and half + odd + i are the two results of counter pair (i, half + odd + i); the middle word of an odd number is
@@ -88,7 +90,7 @@ int cpu_split_key(const struct mx_call *c, struct mx_tensor *const *in, struct m
 
 int cpu_random_bits(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   const struct mx_bits_params *p = c->p.head;
-  struct bits b = {.keys = in[0], .out = out[0]->data, .bytes = p->width};
+  struct bits b = {.keys = in[0], .out = out[0]->data, .unit = p->unit, .bytes = p->width};
   if (out[0]->size == 0) return MX_OK;
   for (int d = 0; d < c->p.nints; d++) b.bytes *= c->p.ints[d];
   int64_t words = (b.bytes + 3) / 4, keys = in[0]->size / 2;

@@ -70,6 +70,7 @@ struct cpu_tile_table {
    * halves and complex64. All runs of a block but its last are of whole lines of 64 bytes. dst may be src. */
   cpu_scan_fn scan[4][MX_DTYPE_COUNT];
   /* x[i], y[i] = Threefry-2x32-20 of key (k0, k1) and counter (c0 + i, c1 + i). */
+  void (*unit)(int64_t n, float *to, const uint32_t *words); /* words over 2^32, at most 1 - 2^-24; may be in place */
   void (*threefry)(int64_t n, uint32_t *x, uint32_t *y, uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1);
   /* Sorts as many sequences of n signed keys as sort_bytes holds; by log2 of the key's size, less one (1..3). n: a multiple of
    * CPU_SORT_RUN and of how many there are. Columns: keys[i * sequences + sequence]; rows: keys[sequence * n + i], and as much room.

@@ -50,7 +50,7 @@ TEST(random_bits_come_in_the_order_of_mlx) {
   /* mx.random.split(key, 3) of MLX 0.32.4 for this key: the six words of a (3, 2) draw. */
   const double mlx[] = {763154297, 1583069150, 1927580369, 2793666216, 2154091483, 3316728533};
   struct mx_tensor *key = tensor_of(MX_UINT32, 2, (double[]){0x12345678, 0x9abcdef0}), *out = tensor_new(MX_UINT32, 2, INTS(3, 2), ROWS);
-  struct mx_bits_params head = {4};
+  struct mx_bits_params head = {.width = 4};
   CHECK_OK(run_kernel(cpu_random_bits, &head, INTS(3, 2), 2, IN(key), out));
   for (int i = 0; i < 6; i++) CHECK_NEAR(get(out, i), mlx[i], 0);
   /* mx.random.uniform(shape=(5,)): an odd number of words, seen through 24 bits. */
@@ -58,6 +58,29 @@ TEST(random_bits_come_in_the_order_of_mlx) {
   struct mx_tensor *odd = tensor_new(MX_UINT32, 1, INTS(5), ROWS);
   CHECK_OK(run_kernel(cpu_random_bits, &head, INTS(5), 1, IN(key), odd));
   for (int i = 0; i < 5; i++) CHECK_NEAR(get(odd, i) / 0x1p32, uniform[i], 0x1p-24);
+  tensors_free();
+}
+
+TEST(words_become_numbers_from_0_to_just_below_1) {
+  const uint32_t words[] = {0, 1, 2, 0x12345678, 0x7fffffff, 0x80000000, 0x80000041, 0xfffffe7f, 0xffffff00, 0xffffff7f, 0xffffff80, 0xffffffff};
+  uint32_t many[67];
+  for (int i = 0; i < MX_COUNT(many); i++) many[i] = words[i % MX_COUNT(words)];
+  float got[67];
+  const char *const isas[] = {"base", "avx2", "avx512", "neon"};
+  for (int t = 0; t < MX_COUNT(isas); t++) {
+    const struct cpu_tile_table *table = cpu_tile_table_named(isas[t]);
+    if (table) table->unit(MX_COUNT(many), got, many);
+    for (int i = 0; table && i < MX_COUNT(many); i++) {
+      float rounded = (float)((double)many[i] / 0x1p32);
+      CHECK_NEAR(got[i], rounded < 1 ? rounded : 1 - 0x1p-24, 0);
+    }
+  }
+  struct mx_tensor *keys = tensor_of(MX_UINT32, 2, (double[]){7, 9}), *bits = tensor_new(MX_UINT32, 1, INTS(1001), ROWS),
+                   *numbers = tensor_new(MX_FLOAT32, 1, INTS(1001), ROWS);
+  struct mx_bits_params head = {.width = 4}, unit = {.width = 4, .unit = 1};
+  CHECK_OK(run_kernel(cpu_random_bits, &head, INTS(1001), 1, IN(keys), bits));
+  CHECK_OK(run_kernel(cpu_random_bits, &unit, INTS(1001), 1, IN(keys), numbers));
+  for (int i = 0; i < 1001; i++) CHECK_NEAR(get(numbers, i), (float)(get(bits, i) / 0x1p32), 0);
   tensors_free();
 }
 
@@ -71,7 +94,7 @@ TEST(random_bits_of_every_width_size_and_batch_of_keys) {
       if (width == 4 && n > 2000) n = 33333;
       struct mx_tensor *keys = tensor_new(MX_UINT32, 2, INTS(nkeys, 2), TURNED), *out = tensor_new(dtype, 2, INTS(nkeys, n), ROWS);
       fill_bytes(keys);
-      struct mx_bits_params head = {width};
+      struct mx_bits_params head = {.width = width};
       CHECK_OK(run_kernel(cpu_random_bits, &head, &n, 1, IN(keys), out));
       for (int64_t k = 0; k < nkeys; k++) {
         uint32_t key[2] = {(uint32_t)get(keys, 2 * k), (uint32_t)get(keys, 2 * k + 1)};
