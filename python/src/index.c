@@ -356,8 +356,10 @@ static int drop_leading(mlx_array *v, int n) {
 static int update_slice(const mlx_array h, const struct key *k, const mlx_array value, int mode, mlx_array *out) {
   int64_t start[MAX_NDIM], stop[MAX_NDIM], step[MAX_NDIM], region[MAX_NDIM], seen[2 * MAX_NDIM];
   int d = 0, nseen = 0;
+  bool whole = true; /* no dimension is dropped or made */
   for (int i = 0; i < k->n; i++) {
     const struct entry *e = &k->e[i];
+    whole = whole && e->kind == ENTRY_SLICE;
     if (e->kind == ENTRY_NEW) {
       seen[nseen++] = 1;
       continue;
@@ -367,6 +369,7 @@ static int update_slice(const mlx_array h, const struct key *k, const mlx_array 
     if (e->kind == ENTRY_SLICE) seen[nseen++] = region[d];
     d++;
   }
+  if (whole) return mlx_ravel_slice_update(out, h, value, start, stop, step, mode, none); /* which broadcasts */
   mlx_array v = mlx_array_new();
   int status = mlx_array_set(&v, value) || drop_leading(&v, nseen);
   if (!status) status = mlx_ravel_broadcast_to(&v, v, seen, nseen, none);
@@ -457,7 +460,9 @@ static int update(PyObject *self, PyObject *key, PyObject *value, int mode, mlx_
   mlx_array h = mlx_array_new(), v, made = mlx_array_new(), cast = mlx_array_new();
   struct key k;
   if (to_array_beside(value, self, &v, &made)) return -1;
-  int status = mlx_array_set(&h, H(self)) || mlx_astype(&cast, v, mlx_array_dtype(h), none), bad = -1;
+  mlx_dtype dtype = mlx_array_dtype(H(self));
+  int status = mlx_array_set(&h, H(self)), bad = -1;
+  if (!status) status = mlx_array_dtype(v) == dtype ? mlx_array_set(&cast, v) : mlx_astype(&cast, v, dtype, none);
   if (status) {
     raise_error();
   } else if (!(bad = read_key(key, h, &k))) {

@@ -14,7 +14,10 @@ int tree_arrays(PyObject *t, mlx_vector_array v) {
   if (Py_EnterRecursiveCall(" in a tree of arrays")) return -1;
   int bad = 0;
   if (PyList_Check(t) || PyTuple_Check(t)) {
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(t) && !bad; i++) bad = tree_arrays(PySequence_Fast_GET_ITEM(t, i), v);
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(t) && !bad; i++) {
+      PyObject *x = PySequence_Fast_GET_ITEM(t, i);
+      if (Array_Check(x) || tree_is_container(x)) bad = tree_arrays(x, v);
+    }
   } else {
     PyObject *key, *value;
     Py_ssize_t at = 0;
