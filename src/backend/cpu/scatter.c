@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { CHUNK = 256, PARALLEL_ELEMENTS = 1 << 15, WIDE_SLICE = 16 };
+enum { CHUNK = 256, PARALLEL_ELEMENTS = 1 << 15, WIDE_SLICE = 16, AHEAD = 8, FORESEEN = 512 };
 
 struct scatter {
   const struct mx_tensor *out, *updates, *const *index;
@@ -17,6 +17,7 @@ struct scatter {
   enum mx_update_mode mode;
   cpu_tile_fn fn; /* NULL: the update replaces */
   int64_t lead_step; /* from one update to the next, where that is one step */
+  bool runs;         /* it is, and slices are one row of width elements in both */
   int64_t size, rows, width, step, from_step; /* of an element; of a slice: rows of width elements, and their steps */
 };
 
@@ -45,6 +46,10 @@ static void write_row(const struct scatter *s, char *to, const char *from) {
 
 static void write_slice(const struct scatter *s, int64_t offset, int64_t at) {
   const struct mx_tensor *out = s->out, *u = s->updates;
+  if (s->runs) {
+    write_row(s, (char *)out->data + offset * s->size, (const char *)u->data + at * s->lead_step * s->size);
+    return;
+  }
   const int64_t *shape = u->shape + s->lead, *strides = u->strides + s->lead;
   int64_t from = cpu_offset(s->lead, u->shape, u->strides, at);
   for (int64_t r = 0; r < s->rows; r++) {
@@ -52,6 +57,11 @@ static void write_slice(const struct scatter *s, int64_t offset, int64_t at) {
     int64_t row = from + cpu_offset(out->ndim - 1, shape, strides, r);
     write_row(s, (char *)out->data + to * s->size, (const char *)u->data + row * s->size);
   }
+}
+
+/* Rows that another part's stand between are too far apart for the hardware to foresee. */
+static void foresee(const char *row, int64_t bytes) {
+  for (int64_t k = 0; k < bytes && k < FORESEEN; k += 64) __builtin_prefetch(row + k);
 }
 
 /* Updates whose place along the first indexed axis lies in [begin, end). */
@@ -64,23 +74,29 @@ static void scatter_places(void *ctx, int64_t begin, int64_t end) {
     for (int k = 0; k < s->n; k++)
       cpu_add_offsets(s->index[k], at, m, s->out->shape[s->axes[k]], s->out->strides[s->axes[k]], offset);
     cpu_load_indices(s->index[0], at, m, s->out->shape[s->axes[0]], first);
-    for (int64_t i = 0; i < m; i++)
-      if (first[i] >= begin && first[i] < end) write_slice(s, offset[i], at + i);
+    int64_t mine[CHUNK], kept = 0; /* chosen without a branch: which part an index falls into no processor foresees */
+    for (int64_t i = 0; i < m; i++) {
+      mine[kept] = i;
+      kept += (uint64_t)(first[i] - begin) < (uint64_t)(end - begin);
+    }
+    for (int64_t i = 0; i < kept; i++) {
+      if (s->runs && i + AHEAD < kept) foresee((const char *)s->updates->data + (at + mine[i + AHEAD]) * s->lead_step * s->size, s->width * s->size);
+      write_slice(s, offset[mine[i]], at + mine[i]);
+    }
   }
 }
 
-/* Are the dimensions of the indices as one in the updates? Then *step leads from one update to the next. */
-static bool lead_step(const struct scatter *s, int64_t *step) {
+/* Dimensions [begin, end) of shape as one: whether, and the step from each element to the next. */
+static bool is_one_run(const int64_t *shape, const int64_t *strides, int begin, int end, int64_t *step) {
   int64_t next = 0;
   bool any = false;
   *step = 0;
-  for (int d = s->lead - 1; d >= 0; d--) {
-    int64_t n = s->updates->shape[d], by = s->updates->strides[d];
-    if (n == 1) continue;
-    if (any && by != next) return false;
-    if (!any) *step = by;
+  for (int d = end - 1; d >= begin; d--) {
+    if (shape[d] == 1) continue;
+    if (any && strides[d] != next) return false;
+    if (!any) *step = strides[d];
     any = true;
-    next = n * by;
+    next = shape[d] * strides[d];
   }
   return true;
 }
@@ -121,13 +137,15 @@ int cpu_scatter(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
   s.from_step = u->strides[u->ndim - 1];
   int64_t count = in[1]->size, each = u->size / count;
   s.rows = each / s.width;
-  bool single = s.width == 1 && lead_step(&s, &s.lead_step);
+  bool even = is_one_run(u->shape, u->strides, 0, s.lead, &s.lead_step), single = even && s.width == 1;
   for (int k = 0; k < n; k++) single = single && slice[c->p.ints[k]] == 1; /* else rows could meet */
   if (single) {
     cpu_parallel_for(each, PARALLEL_ELEMENTS / count + 1, scatter_elements, &s);
     return MX_OK;
   }
-  int64_t axis = c->p.ints[0], places = a->shape[axis];
+  int64_t step, from_step, axis = c->p.ints[0], places = a->shape[axis];
+  if (even && is_one_run(slice, a->strides, 0, a->ndim, &step) && is_one_run(u->shape, u->strides, s.lead, u->ndim, &from_step))
+    s.runs = true, s.width = each, s.rows = 1, s.step = step, s.from_step = from_step;
   bool share = each >= WIDE_SLICE && u->size > PARALLEL_ELEMENTS && slice[axis] == 1; /* else two parts would meet, or wait */
   if (share) cpu_parallel_for(places, places / (2 * cpu_pool_threads()) + 1, scatter_places, &s);
   else scatter_places(&s, 0, places);
