@@ -42,6 +42,23 @@ class _unique_inverse(NamedTuple):
     values: array
     inverse_indices: array
 
+class _qr(NamedTuple):
+    Q: array
+    R: array
+
+class _svd(NamedTuple):
+    U: array
+    S: array
+    Vh: array
+
+class _eigh(NamedTuple):
+    eigenvalues: array
+    eigenvectors: array
+
+class _slogdet(NamedTuple):
+    sign: array
+    logabsdet: array
+
 class DLPackCompatible(Protocol):
     """An object whose memory can be shared by the DLPack protocol."""
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
@@ -52,6 +69,7 @@ STREAM = "StreamOrDevice: TypeAlias = Union[Stream, ThreadLocalStream, Device, D
 SHARED = """from . import (
     ArrayLike, DLPackCompatible, Device, DeviceType, Dtype, Stream, StreamOrDevice, ThreadLocalStream, array, bfloat16, bool_, complex64,
     float16, float32, float64, int8, int16, int32, int64, list_or_scalar, scalar, uint8, uint16, uint32, uint64,
+    _eigh, _qr, _slogdet, _svd,
 )
 
 """

@@ -70,11 +70,18 @@ static int find_name(const Function *fn, PyObject *name) {
   return -1;
 }
 
+/* The array API standard's words for MLX's parameters. */
+static int standard_word(const Function *fn, PyObject *name) {
+  if (fn->stream >= 0 && !PyUnicode_CompareWithASCIIString(name, "device")) return fn->stream;
+  if (fn->n > 1 && !PyUnicode_CompareWithASCIIString(name, "fill_value") && !PyUnicode_CompareWithASCIIString(fn->names[1], "vals")) return 1;
+  return -1;
+}
+
 static int take_keywords(const Function *fn, PyObject *const *args, PyObject *kwnames, PyObject **v, PyObject **kwargs) {
   for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(kwnames); k++) {
     PyObject *name = PyTuple_GET_ITEM(kwnames, k);
     int i = find_name(fn, name);
-    if (i < 0 && fn->stream >= 0 && !PyUnicode_CompareWithASCIIString(name, "device")) i = fn->stream; /* the array API standard's word */
+    if (i < 0) i = standard_word(fn, name);
     if (i >= 0 && i != fn->rest && i != fn->kwargs) {
       if (v[i]) {
         PyErr_Format(PyExc_TypeError, "%s() got two values for argument '%U'", fn->f->name, name);

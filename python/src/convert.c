@@ -565,3 +565,24 @@ int array_from(PyObject *o, const mlx_dtype *dtype, mlx_array *h) {
   PyErr_Format(PyExc_TypeError, "An array cannot be made of %R", Py_TYPE(o));
   return -1;
 }
+
+static int set_module(PyObject *type) {
+  PyObject *name = PyUnicode_FromString("mlx.core");
+  int bad = name ? PyObject_SetAttrString(type, "__module__", name) : -1;
+  Py_XDECREF(name);
+  return bad;
+}
+PyObject *named_tuple(PyObject *t, const char *name, const char *fields) {
+  PyObject *dict = PyModule_GetDict(core.module), *type = t ? PyDict_GetItemString(dict, name) : NULL, *made = NULL;
+  if (t && !type) {
+    PyObject *collections = PyImport_ImportModule("collections");
+    type = made = collections ? PyObject_CallMethod(collections, "namedtuple", "ss", name, fields) : NULL;
+    if (made && (set_module(made) || PyDict_SetItemString(dict, name, made)))
+      type = NULL;
+    Py_XDECREF(collections);
+  }
+  PyObject *r = type ? PyObject_Call(type, t, NULL) : NULL;
+  Py_XDECREF(made);
+  Py_XDECREF(t);
+  return r;
+}

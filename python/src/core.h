@@ -53,6 +53,8 @@ extern struct state core;
 
 /* A new Array that takes the handle; NULL (handle freed) when memory is short. */
 PyObject *array_take(mlx_array h);
+/* The tuple t (a reference that is taken, may be NULL) with named fields; the type is made at its first use and kept by the module. */
+PyObject *named_tuple(PyObject *t, const char *name, const char *fields);
 /* status 0: array_take(h); else the Python exception of this thread's error, and h is freed. */
 PyObject *array_result(int status, mlx_array h);
 /* Sets the Python exception for the library's error, keeping one that a callback raised; always NULL. */

@@ -72,14 +72,15 @@ static PyObject *do_fftn(const struct function *f, PyObject **v) {
   drop_arg(&a);
   return r;
 }
-typedef int (*freq_op)(mlx_array *, int, double, const mlx_stream);
-static PyObject *do_freq(const struct function *f, PyObject **v) { /* n, d, stream */
+static PyObject *do_freq(const struct function *f, PyObject **v) { /* n, d, stream, dtype */
   mlx_stream s;
-  int n, status;
+  int64_t n;
+  int status;
   double d;
+  mlx_dtype dtype = MLX_FLOAT32;
   mlx_array out = mlx_array_new();
-  if (to_stream(v[2], &s) || to_int(v[0], &n) || to_double(v[1], &d, 1)) return NULL;
-  return RESULT(((freq_op)f->impl)(&out, n, d, s));
+  if (to_stream(v[2], &s) || to_int64(v[0], &n) || to_double(v[1], &d, 1) || to_dtype(v[3], &dtype, NULL)) return NULL;
+  return RESULT(mlx_ravel_fftfreq(&out, *f->name == 'r', n, d, dtype, s));
 }
 typedef int (*shift_op)(mlx_array *, const mlx_array, const int *, size_t, const mlx_stream);
 static PyObject *do_shift(const struct function *f, PyObject **v) { /* a, axes, stream */

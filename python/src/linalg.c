@@ -59,7 +59,16 @@ static PyObject *do_qr(const struct function *f, PyObject **v) { /* a, mode, str
     return PyErr_Format(PyExc_ValueError, "[linalg::qr] mode must be 'reduced' or 'complete', not %R.", v[1]);
   struct function g = *f;
   if (v[1] && !PyUnicode_CompareWithASCIIString(v[1], "complete")) g.impl = F(mlx_ravel_qr_complete);
-  return do_pair(&g, (PyObject *[]){v[0], v[2]});
+  return named_tuple(do_pair(&g, (PyObject *[]){v[0], v[2]}), "_qr", "Q R");
+}
+static PyObject *do_slogdet(const struct function *f, PyObject **v) { return named_tuple(do_pair(f, v), "_slogdet", "sign logabsdet"); }
+static PyObject *do_pinv(const struct function *f, PyObject **v) { /* a, rtol, stream */
+  struct linalg_frame o;
+  struct arg rtol = {mlx_array_new(), mlx_array_new()};
+  if (v[1] && v[1] != Py_None && take_arg(v[1], v[0], &rtol)) return NULL;
+  PyObject *r = linalg_open(&o, f, v[0], v[2], 0) ? linalg_close(&o, mlx_ravel_pinv(&o.out, o.a.h, rtol.h, o.s)) : NULL;
+  drop_arg(&rtol);
+  return r;
 }
 typedef int (*triangle_op)(mlx_array *, const mlx_array, bool, const mlx_stream);
 static PyObject *do_triangle(const struct function *f, PyObject **v) { /* a, upper, stream */
@@ -83,7 +92,8 @@ static PyObject *do_eigvalsh(const struct function *f, PyObject **v) { /* a, UPL
 static PyObject *do_eigh(const struct function *f, PyObject **v) { /* a, UPLO, stream */
   struct linalg_frame o;
   const char *uplo = to_uplo(v[1], f->name);
-  return uplo && linalg_open(&o, f, v[0], v[2], 0) ? close_pair(&o, mlx_linalg_eigh(&o.out, &o.second, o.a.h, uplo, o.s)) : NULL;
+  if (!uplo || !linalg_open(&o, f, v[0], v[2], 0)) return NULL;
+  return named_tuple(close_pair(&o, mlx_linalg_eigh(&o.out, &o.second, o.a.h, uplo, o.s)), "_eigh", "eigenvalues eigenvectors");
 }
 static PyObject *do_svd(const struct function *f, PyObject **v) { /* a, compute_uv, full_matrices, stream */
   struct linalg_frame o;
@@ -91,7 +101,8 @@ static PyObject *do_svd(const struct function *f, PyObject **v) { /* a, compute_
   if (to_bool(v[1], &vectors, true) || to_bool(v[2], &full, true) || !linalg_open(&o, f, v[0], v[3], 0)) return NULL;
   if (!vectors) return linalg_close(&o, mlx_ravel_svdvals_for(&o.out, o.a.h, f->name, o.s));
   mlx_vector_array all = mlx_vector_array_new();
-  return close_many(&o, full ? mlx_linalg_svd(&all, o.a.h, true, o.s) : mlx_ravel_svd_thin(&all, o.a.h, o.s), all);
+  int status = full ? mlx_linalg_svd(&all, o.a.h, true, o.s) : mlx_ravel_svd_thin(&all, o.a.h, o.s);
+  return named_tuple(close_many(&o, status, all), "_svd", "U S Vh");
 }
 static PyObject *do_lu(const struct function *f, PyObject **v) { /* a, stream */
   struct linalg_frame o;

@@ -42,7 +42,24 @@ static PyObject *do_masked_scatter(const struct function *f, PyObject **v) { /* 
   return r;
 }
 
-static PyObject *do_searchsorted(const struct function *f, PyObject **v) { /* sorted, values, side, stream */
+/* *a in the order of the positions `sorter`. */
+static int sort_by(PyObject *sorter, struct arg *a, mlx_stream s) {
+  struct arg at;
+  if (!sorter || sorter == Py_None) return 0;
+  if (take_arg(sorter, NULL, &at)) return -1;
+  mlx_array out = mlx_array_new();
+  int bad = -1;
+  if (mlx_array_ndim(a->h) != 1 || mlx_array_ndim(at.h) != 1 || mlx_array_size(a->h) != mlx_array_size(at.h))
+    PyErr_SetString(PyExc_ValueError, "[searchsorted] sorter must be 1-D and as long as the sorted sequence.");
+  else if (mlx_take_axis(&out, a->h, at.h, 0, s)) raise_error();
+  else bad = 0;
+  drop_arg(&at);
+  if (bad) return mlx_array_free(out), -1;
+  drop_arg(a);
+  a->h = a->made = out;
+  return 0;
+}
+static PyObject *do_searchsorted(const struct function *f, PyObject **v) { /* sorted, values, side, sorter, stream */
   (void)f;
   struct arg a, x;
   mlx_stream s;
@@ -50,11 +67,11 @@ static PyObject *do_searchsorted(const struct function *f, PyObject **v) { /* so
   int status;
   mlx_array out = mlx_array_new();
   const char *side = v[2] ? PyUnicode_AsUTF8(v[2]) : "left";
-  if (!side || to_stream(v[3], &s)) return NULL;
+  if (!side || to_stream(v[4], &s)) return NULL;
   if (strcmp(side, "left") && strcmp(side, "right"))
     return PyErr_Format(PyExc_ValueError, "[searchsorted] Invalid side '%s'. Expected 'left' or 'right'.", side);
   if (take_arg(v[0], NULL, &a)) return NULL;
-  if (!take_arg(v[1], v[0], &x)) {
+  if (!sort_by(v[3], &a, s) && !take_arg(v[1], v[0], &x)) {
     r = RESULT(mlx_ravel_searchsorted(&out, a.h, x.h, *side == 'r', s));
     drop_arg(&x);
   }
@@ -112,37 +129,21 @@ static PyObject *from_data(PyObject **v, many_op op, unsigned which, bool tuple)
   if (status) return mlx_vector_array_free(all), raise_error();
   return which ? chosen(all, which, tuple) : vector_tuple(all, false);
 }
-static PyObject *do_nonzero(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_nonzero, 0, true); }
+static PyObject *do_nonzero(const struct function *f, PyObject **v) {
+  (void)f;
+  if (Array_Check(v[0]) && mlx_array_ndim(H(v[0])) == 0)
+    return PyErr_Format(PyExc_ValueError, "[nonzero] The array must have at least 1 dimension, not 0.");
+  return from_data(v, mlx_ravel_nonzero, 0, true);
+}
 
-static int set_module(PyObject *type) {
-  PyObject *name = PyUnicode_FromString("mlx.core");
-  int bad = name ? PyObject_SetAttrString(type, "__module__", name) : -1;
-  Py_XDECREF(name);
-  return bad;
-}
-/* The tuple t (a reference that is taken, may be NULL) with named fields; the type is made at its first use and kept by the module. */
-static PyObject *named(PyObject *t, const char *name, const char *fields) {
-  PyObject *dict = PyModule_GetDict(core.module), *type = t ? PyDict_GetItemString(dict, name) : NULL, *made = NULL;
-  if (t && !type) {
-    PyObject *collections = PyImport_ImportModule("collections");
-    type = made = collections ? PyObject_CallMethod(collections, "namedtuple", "ss", name, fields) : NULL;
-    if (made && (set_module(made) || PyDict_SetItemString(dict, name, made)))
-      type = NULL;
-    Py_XDECREF(collections);
-  }
-  PyObject *r = type ? PyObject_Call(type, t, NULL) : NULL;
-  Py_XDECREF(made);
-  Py_XDECREF(t);
-  return r;
-}
 static PyObject *do_unique_all(const struct function *f, PyObject **v) {
-  return (void)f, named(from_data(v, mlx_ravel_unique_all, 15, true), "_unique_all", "values indices inverse_indices counts");
+  return (void)f, named_tuple(from_data(v, mlx_ravel_unique_all, 15, true), "_unique_all", "values indices inverse_indices counts");
 }
 static PyObject *do_unique_counts(const struct function *f, PyObject **v) {
-  return (void)f, named(from_data(v, mlx_ravel_unique_all, 9, true), "_unique_counts", "values counts");
+  return (void)f, named_tuple(from_data(v, mlx_ravel_unique_all, 9, true), "_unique_counts", "values counts");
 }
 static PyObject *do_unique_inverse(const struct function *f, PyObject **v) {
-  return (void)f, named(from_data(v, mlx_ravel_unique_all, 5, true), "_unique_inverse", "values inverse_indices");
+  return (void)f, named_tuple(from_data(v, mlx_ravel_unique_all, 5, true), "_unique_inverse", "values inverse_indices");
 }
 static PyObject *do_unique_values(const struct function *f, PyObject **v) { return (void)f, from_data(v, mlx_ravel_unique_all, 1, false); }
 
@@ -190,10 +191,15 @@ const struct function order_functions[] = {
      ">>> mx.masked_scatter(mx.zeros(4), mx.array([False, True, False, True]), mx.array([5, 6]))\n"
      "array([0, 5, 0, 6], dtype=float32)",
      do_masked_scatter, NULL, NULL},
-    {"searchsorted", "(sorted_sequence: array, values: array, /, side: str = 'left', *, stream: StreamOrDevice = None) -> array",
+    {"searchsorted", "(sorted_sequence: array, values: array, /, side: str = 'left', *, sorter: array | None = None, stream: StreamOrDevice = None) "
+                     "-> array\n"
+                     "(sorted_sequence: array, values: array, /, side: str = 'left', *, stream: StreamOrDevice = None) -> array\n"
+                     "(sorted_sequence: array, values: array, /, side: str = 'left', *, sorter: array | None, stream: StreamOrDevice = None) "
+                     "-> array",
      "Where values would be put into a sorted sequence so that it stays sorted.\n\n"
      "sorted_sequence: 1-D, ascending, NaN last. values: any shape, promoted with it. side 'left': how many elements are less than a\n"
-     "value; 'right': how many are not greater. uint32, of the values' shape. ValueError for another side or rank.\n\n"
+     "value; 'right': how many are not greater. sorter: positions that sort the sequence, as argsort gives them, where it is not\n"
+     "sorted itself. uint32, of the values' shape. ValueError for another side or rank.\n\n"
      ">>> mx.searchsorted(mx.array([1, 2, 2, 4]), mx.array([0, 2, 3, 5]))\n"
      "array([0, 1, 3, 4], dtype=uint32)\n"
      ">>> mx.searchsorted(mx.array([1, 2, 2, 4]), mx.array([0, 2, 3, 5]), side='right')\n"
@@ -215,8 +221,8 @@ const struct function order_functions[] = {
      do_unique, NULL, NULL},
     {"nonzero", "(a: array, /, *, stream: StreamOrDevice = None) -> tuple[array, ...]",
      "Where a is not zero: a tuple of int64 index arrays, one for each dimension, in row-major order.\n\n"
-     "The shape depends on the values, so a is evaluated; inside compile and vmap, where there are none, it is a ValueError. A 0-d\n"
-     "array counts as one with one element.\n\n"
+     "The shape depends on the values, so a is evaluated; inside compile and vmap, where there are none, it is a ValueError, as is\n"
+     "an array of no dimensions.\n\n"
      ">>> mx.nonzero(mx.array([[0, 5], [7, 0]]))\n"
      "(array([0, 1], dtype=int64), array([1, 0], dtype=int64))",
      do_nonzero, NULL, NULL},

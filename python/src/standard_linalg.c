@@ -30,7 +30,7 @@ static PyObject *do_svdvals(const struct function *f, PyObject **v) { /* x, stre
 /* Singular values above rtol times the largest; rtol by default max(m, n) eps. */
 static int count_above(mlx_array *out, const char *op, const mlx_array a, const mlx_array *rtol, mlx_stream s) {
   mlx_array values = mlx_array_new(), top = mlx_array_new(), tol = mlx_array_new();
-  int last = -1, status = mlx_ravel_svdvals_for(&values, a, op, s) || mlx_max_axes(&top, values, &last, 1, true, s);
+  int last = -1, status = mlx_ravel_svdvals_for(&values, a, op, s) || (mlx_array_size(values) ? mlx_max_axes : mlx_sum_axes)(&top, values, &last, 1, true, s);
   const int64_t *shape = mlx_ravel_array_shape(a) + mlx_array_ndim(a) - 2;
   double eps = mlx_array_dtype(a) == MLX_FLOAT64 ? 0x1p-52 : 0x1p-23;
   if (!status && rtol) {
@@ -98,7 +98,7 @@ static int power_norm(mlx_array *out, const mlx_array a, double p, const int *ax
   mlx_dtype d = status ? MLX_FLOAT32 : mlx_array_dtype(x);
   if (status) {
   } else if (isinf(p)) {
-    status = p > 0 ? mlx_max_axes(out, x, axes, n, keep, s) : mlx_min_axes(out, x, axes, n, keep, s);
+    status = p > 0 && mlx_array_size(x) == 0 ? mlx_sum_axes(out, x, axes, n, keep, s) : p > 0 ? mlx_max_axes(out, x, axes, n, keep, s) : mlx_min_axes(out, x, axes, n, keep, s);
   } else if (p == 0) {
     status = mlx_astype(&e, x, MLX_BOOL, s) || mlx_sum_axes(&e, e, axes, n, keep, s) || mlx_astype(out, e, d, s);
   } else if (p == 1) {

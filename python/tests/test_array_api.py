@@ -5,6 +5,7 @@ refused by negative, sums of small unsigned integers are int32.
 """
 
 import math
+import pickle
 
 import mlx.core as mx
 import numpy as np
@@ -105,6 +106,7 @@ def test_creation_functions_take_dtype_and_device():
     cpu = mx.default_device()
     assert mx.zeros((2, 3), dtype=mx.int8, device=cpu).dtype == mx.int8 and mx.ones(3, device=mx.cpu).tolist() == [1, 1, 1]
     assert mx.empty((2, 0)).shape == (2, 0) and mx.empty_like(mx.zeros((2, 3), dtype=mx.int16), device=cpu).dtype == mx.int16
+    assert mx.full((2,), fill_value=3).tolist() == mx.full_like(mx.ones(2), fill_value=3).tolist() == [3, 3]
     assert mx.full((2,), True).dtype == mx.bool and mx.full(2, 1j).dtype == mx.complex64 and mx.full_like(mx.ones(2), 3).tolist() == [3, 3]
     same(mx.eye(3, 4, k=-1, dtype=mx.float32, device=cpu), np.eye(3, 4, k=-1))
     same(mx.arange(3, 12, 4, dtype=mx.float32, device=cpu), np.arange(3, 12, 4))
@@ -258,6 +260,13 @@ def test_searching():
     assert mx.count_nonzero(x, axis=0, keepdims=True).tolist() == [[1, 1]]
     assert [i.tolist() for i in mx.nonzero(x)] == [[0, 1], [1, 0]]
     assert mx.searchsorted(mx.array([1, 3, 5]), mx.array([3, 4]), side="right").tolist() == [2, 2]
+    messy, values = np.array([5.0, 1.0, 3.0, np.nan], np.float32), np.array([[0.0, 3.0], [4.0, 9.0]], np.float32)
+    for order in (np.argsort(messy), np.argsort(messy).astype(np.uint8)):
+        assert mx.searchsorted(mx.array(messy), mx.array(values), sorter=mx.array(order)).tolist() == np.searchsorted(messy, values, sorter=np.argsort(messy)).tolist()
+    with pytest.raises(ValueError, match=r"\[searchsorted\] sorter"):
+        mx.searchsorted(mx.array(messy), mx.array(values), sorter=mx.array([0]))
+    with pytest.raises(ValueError, match=r"\[nonzero\] The array must have at least 1"):
+        mx.nonzero(mx.array(1))
 
 
 def test_sets():
@@ -369,6 +378,12 @@ def test_linalg_of_stacks_agrees_with_numpy():
     same(mx.linalg.svdvals(a), np.linalg.svdvals(STACK), rtol=1e-5)
     for n in (-3, -1, 0, 1, 2, 7):
         np.testing.assert_allclose(np.asarray(mx.linalg.matrix_power(a, n)), np.linalg.matrix_power(STACK, n), rtol=2e-3, atol=1e-4)
+    for rtol in (None, 0.5, 1e-9, np.array([0.9, 0.1], np.float32)):
+        want = np.linalg.pinv(STACK, rtol=rtol)
+        np.testing.assert_allclose(np.asarray(mx.linalg.pinv(a, rtol=rtol)), want, rtol=2e-4, atol=2e-5)
+    by_loop = mx.stack([mx.linalg.pinv(a[i], rtol=r) for i, r in enumerate((0.9, 0.1))])
+    same(mx.vmap(lambda x, r: mx.linalg.pinv(x, rtol=r))(a, mx.array([0.9, 0.1])), by_loop)
+    assert mx.linalg.pinv(mx.zeros((2, 0, 3)), rtol=0.1).shape == (2, 3, 0)
     singular = STACK.copy()
     singular[1, 2] = singular[1, 0] + singular[1, 1]
     assert mx.linalg.matrix_rank(mx.array(singular)).tolist() == np.linalg.matrix_rank(singular).tolist() == [3, 2]
@@ -395,7 +410,40 @@ def test_matrix_norms_agree_with_numpy(order):
         same(mx.linalg.matrix_norm(mx.array(STACK), keepdims=keep, ord=order), want, rtol=1e-5)
 
 
+def test_results_of_linalg_have_names_and_are_tuples():
+    a = mx.array(STACK[0] @ STACK[0].T)
+    for got, fields in ((mx.linalg.qr(a), "Q R"), (mx.linalg.qr(a, mode="complete"), "Q R"), (mx.linalg.svd(a), "U S Vh"),
+                        (mx.linalg.eigh(a), "eigenvalues eigenvectors"), (mx.linalg.slogdet(a), "sign logabsdet")):
+        assert isinstance(got, tuple) and got._fields == tuple(fields.split())
+        for one, name in zip(got, fields.split()):
+            assert getattr(got, name) is one
+    back = pickle.loads(pickle.dumps(mx.linalg.qr(a)))
+    assert type(back) is type(mx.linalg.qr(a)) and back.R.shape == (3, 3)
+    assert mx.compile(mx.linalg.svd)(a).S.shape == (3,) and mx.vmap(mx.linalg.eigh)(mx.array(STACK)).eigenvalues.shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(3, 0), (0, 3), (2, 0, 0)])
+def test_norms_of_nothing_are_0(shape):
+    for order in ("fro", "nuc", 1, 2, math.inf):
+        same(mx.linalg.matrix_norm(mx.zeros(shape), ord=order), np.linalg.matrix_norm(np.zeros(shape), ord=order))
+    same(mx.linalg.vector_norm(mx.zeros(shape), ord=math.inf), 0.0)
+    same(mx.linalg.norm(mx.zeros(0), ord=math.inf), 0.0)
+    same(mx.linalg.matrix_rank(mx.zeros(shape)), np.linalg.matrix_rank(np.zeros(shape)))
+
+
+def test_frequencies_in_the_dtype_that_is_asked_for():
+    for name in ("fftfreq", "rfftfreq"):
+        for n in (1, 6, 7):
+            got = getattr(mx.fft, name)(n, d=0.3, dtype=mx.float64, device=mx.cpu)
+            assert got.dtype == mx.float64
+            same(got, getattr(np.fft, name)(n, d=0.3), rtol=1e-15)
+        with pytest.raises(ValueError, match=rf"\[{name}\] dtype"):
+            getattr(mx.fft, name)(4, dtype=mx.int32)
+
+
 def test_linalg_says_what_it_cannot_do():
+    with pytest.raises(ValueError, match=r"\[linalg::pinv\] rtol of shape \(3,\)"):
+        mx.linalg.pinv(mx.array(STACK), rtol=mx.ones(3))
     for name in ("diagonal", "trace", "matrix_transpose", "svdvals", "matrix_rank", "matrix_norm"):
         with pytest.raises(ValueError, match=name):
             getattr(mx.linalg, name)(mx.ones(3))

@@ -55,7 +55,7 @@
  *   svd                   mx_linalg_params          -        out: s, or u, s, vᴴ         a (…,m,n)
  *   eigh                  mx_linalg_params          -        out: w, or w, v; lower triangle  a (…,n,n)
  *   eig                   mx_linalg_params          -        out: w, or w, v; complex64  a (…,n,n)
- *   pinv                  -                         -        out: (…,n,m)               a (…,m,n)
+ *   pinv                  -                         -        out: (…,n,m)               a (…,m,n), or with tolerances (…,m,1)
  *   det, adjugate         -                         -                                   a (…,n,n)
  *   slogdet               -                         -        out: sign, log |det|       a (…,n,n)
  *   arange                mx_arange_params          size                                -

@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <string.h>
 
 static int parts_of(const struct mx_call *c) { return mx_linalg_head(c)->mode; }
 static int infer_parts(const struct mx_call *c, bool square, int most, int nout) {
@@ -319,7 +320,7 @@ const struct mx_prim mx_prim_eig = {.id = MX_PRIM_eig, .name = "Eig", .kind = MX
  * backwards Ā = -Pᴴ P̄ Pᴴ + (I - A P) P̄ᴴ P Pᴴ + Pᴴ P P̄ᴴ (I - P A). ---- */
 
 static int infer_pinv(const struct mx_call *c, struct mx_spec *out) {
-  int status = mx_infer_matrices(c, 1, false, false);
+  int status = mx_infer_matrices(c, c->nin == 2 ? 2 : 1, false, false);
   if (!status) mx_matrix_spec(c, c->in[0]->t.dtype, mx_cols(c->in[0]), mx_rows(c->in[0]), out);
   return status;
 }
@@ -391,9 +392,26 @@ void mx_linalg_eig(mx_build *b, mx_array *a, mx_array *out[2]) {
   mx_array *x = mx_as_matrix(b, "eig", a, true);
   mx_apply_linalg(b, &mx_prim_eig, "eig", MX_PARTS_FULL, &x, 1, out, 2);
 }
-mx_array *mx_linalg_pinv(mx_build *b, mx_array *a) {
-  mx_array *x = mx_as_matrix(b, "pinv", a, false);
-  return x ? mx_as_half_of(b, mx_apply1(b, &mx_prim_pinv, x), a) : NULL;
+/* rtol for each matrix of x, as the kernel reads it: (…, m, 1). */
+static mx_array *tolerances(mx_build *b, mx_array *rtol, mx_array *x) {
+  int ndim = x->t.ndim, own = rtol->t.ndim;
+  int64_t shape[MX_MAX_NDIM];
+  char one[MX_SHAPE_TEXT], two[MX_SHAPE_TEXT];
+  bool fits = own <= ndim - 2 && !mx_dtype_is_complex(rtol->t.dtype);
+  for (int d = 0; fits && d < own; d++) fits = rtol->t.shape[d] == 1 || rtol->t.shape[d] == x->t.shape[ndim - 2 - own + d];
+  if (!fits)
+    return mx_build_fail(b, MX_EVALUE, "[linalg::pinv] rtol of shape %s and type %s does not fit the matrices of shape %s.",
+                         mx_shape_text(one, rtol->t.shape, own), mx_dtype_name(rtol->t.dtype), mx_shape_text(two, x->t.shape, ndim));
+  memcpy(shape, x->t.shape, (size_t)ndim * sizeof *shape);
+  shape[ndim - 1] = 1;
+  return mx_broadcast_to(b, mx_astype(b, mx_expand_dims(b, rtol, (int[]){-2, -1}, 2), x->t.dtype), shape, ndim);
+}
+mx_array *mx_linalg_pinv(mx_build *b, mx_array *a, mx_array *rtol) {
+  mx_array *x[2] = {mx_as_matrix(b, "pinv", a, false)}, *out = NULL;
+  if (!x[0]) return NULL;
+  if (rtol) x[1] = tolerances(b, rtol, x[0]);
+  mx_apply_many(b, &mx_prim_pinv, x, rtol ? 2 : 1, NULL, 1, &out);
+  return mx_as_half_of(b, out, a);
 }
 
 /* ---- public functions ---- */
@@ -403,7 +421,8 @@ MX_PUBLIC_PAIR(linalg_eig, mx_linalg_eig(b, a.ctx, out), const mlx_array a)
 MX_PUBLIC_PAIR(linalg_eigh, mx_linalg_eigh(b, a.ctx, UPLO, out), const mlx_array a, const char *UPLO)
 MX_PUBLIC(linalg_eigvals, mx_linalg_eigvals(b, a.ctx), const mlx_array a)
 MX_PUBLIC(linalg_eigvalsh, mx_linalg_eigvalsh(b, a.ctx, UPLO), const mlx_array a, const char *UPLO)
-MX_PUBLIC(linalg_pinv, mx_linalg_pinv(b, a.ctx), const mlx_array a)
+MX_PUBLIC(linalg_pinv, mx_linalg_pinv(b, a.ctx, NULL), const mlx_array a)
+MX_PUBLIC(ravel_pinv, mx_linalg_pinv(b, a.ctx, rtol.ctx), const mlx_array a, const mlx_array rtol)
 static void svd_outputs(mx_build *b, mx_array *a, bool compute_uv, mx_array **out) {
   if (compute_uv) mx_linalg_svd(b, a, false, out);
   else out[0] = mx_svdvals_for(b, "svd", a);

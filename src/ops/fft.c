@@ -162,23 +162,25 @@ BUILDER(irfftn, MX_FFT_HERMITIAN, true)
 
 /* ---- frequencies and shifts ---- */
 
-static bool check_spacing(mx_build *b, const char *op, int64_t n, double d) {
+static bool check_spacing(mx_build *b, const char *op, int64_t n, double d, enum mx_dtype dtype) {
   if (n <= 0) return mx_build_fail(b, MX_EVALUE, "[%s] `n` must be greater than 0, not %lld.", op, (long long)n), false;
   if (d == 0) return mx_build_fail(b, MX_EVALUE, "[%s] `d` must be non-zero.", op), false;
+  if (!mx_dtype_is_inexact(dtype) || mx_dtype_is_complex(dtype))
+    return mx_build_fail(b, MX_EVALUE, "[%s] dtype must be a real floating one, not %s.", op, mx_dtype_name(dtype)), false;
   return true;
 }
-static mx_array *frequencies(mx_build *b, mx_array *k, int64_t n, double d) {
-  return mx_astype(b, mx_multiply(b, k, mx_scalar(b, 1 / ((double)n * d), MX_FLOAT64)), MX_FLOAT32);
+static mx_array *frequencies(mx_build *b, mx_array *k, int64_t n, double d, enum mx_dtype dtype) {
+  return mx_astype(b, mx_multiply(b, k, mx_scalar(b, 1 / ((double)n * d), MX_FLOAT64)), dtype);
 }
-mx_array *mx_fft_fftfreq(mx_build *b, int64_t n, double d) {
-  if (!check_spacing(b, "fftfreq", n, d)) return NULL;
+mx_array *mx_fft_fftfreq(mx_build *b, int64_t n, double d, enum mx_dtype dtype) {
+  if (!check_spacing(b, "fftfreq", n, d, dtype)) return NULL;
   double half = (double)(n / 2);
   mx_array *parts[2] = {mx_arange(b, 0, (double)n - half, 1, MX_FLOAT64), mx_arange(b, -half, 0, 1, MX_FLOAT64)};
-  return frequencies(b, mx_concatenate(b, parts, 2, 0), n, d);
+  return frequencies(b, mx_concatenate(b, parts, 2, 0), n, d, dtype);
 }
-mx_array *mx_fft_rfftfreq(mx_build *b, int64_t n, double d) {
-  if (!check_spacing(b, "rfftfreq", n, d)) return NULL;
-  return frequencies(b, mx_arange(b, 0, (double)(n / 2 + 1), 1, MX_FLOAT64), n, d);
+mx_array *mx_fft_rfftfreq(mx_build *b, int64_t n, double d, enum mx_dtype dtype) {
+  if (!check_spacing(b, "rfftfreq", n, d, dtype)) return NULL;
+  return frequencies(b, mx_arange(b, 0, (double)(n / 2 + 1), 1, MX_FLOAT64), n, d, dtype);
 }
 
 static mx_array *shifted(mx_build *b, const char *op, mx_array *a, const int *axes, int naxes, bool inverse) {
@@ -219,5 +221,6 @@ ONE(fft, fftn) ONE(ifft, ifftn) ONE(rfft, rfftn) ONE(irfft, irfftn)
 
 MX_PUBLIC(fft_fftshift, mx_fft_fftshift(b, a.ctx, axes, (int)axes_num), const mlx_array a, const int *axes, size_t axes_num)
 MX_PUBLIC(fft_ifftshift, mx_fft_ifftshift(b, a.ctx, axes, (int)axes_num), const mlx_array a, const int *axes, size_t axes_num)
-MX_PUBLIC(fft_fftfreq, mx_fft_fftfreq(b, n, d), int n, double d)
-MX_PUBLIC(fft_rfftfreq, mx_fft_rfftfreq(b, n, d), int n, double d)
+MX_PUBLIC(fft_fftfreq, mx_fft_fftfreq(b, n, d, MX_FLOAT32), int n, double d)
+MX_PUBLIC(fft_rfftfreq, mx_fft_rfftfreq(b, n, d, MX_FLOAT32), int n, double d)
+MX_PUBLIC(ravel_fftfreq, (real ? mx_fft_rfftfreq : mx_fft_fftfreq)(b, n, d, (enum mx_dtype)dtype), bool real, int64_t n, double d, mlx_dtype dtype)

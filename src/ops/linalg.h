@@ -31,7 +31,8 @@ mx_array *mx_linalg_eigvalsh(mx_build *b, mx_array *a, const char *uplo);
 void mx_linalg_eigh(mx_build *b, mx_array *a, const char *uplo, mx_array *out[2]);
 mx_array *mx_linalg_eigvals(mx_build *b, mx_array *a);
 void mx_linalg_eig(mx_build *b, mx_array *a, mx_array *out[2]);
-mx_array *mx_linalg_pinv(mx_build *b, mx_array *a);
+/* rtol: singular values up to it times the largest count as zero, for each matrix or for all; NULL: max(m, n) eps. */
+mx_array *mx_linalg_pinv(mx_build *b, mx_array *a, mx_array *rtol);
 
 /* For rules. */
 /* Checks inputs (count, at least two dimensions, equal batch dimensions, dtypes) and parameters: mx_linalg_params or none.

@@ -33,6 +33,10 @@ static mx_array *euclidean(mx_build *b, mx_array *x, const int *axes, int n, boo
   mx_array *squares = mx_dtype_is_complex(x->t.dtype) ? mx_add(b, mx_square(b, mx_real(b, x)), mx_square(b, mx_imag(b, x))) : mx_square(b, x);
   return mx_root(b, mx_sum(b, squares, axes, n, keepdims));
 }
+/* The largest of sizes, which are not below 0: of none it is 0, their sum. */
+static mx_array *largest_size(mx_build *b, mx_array *x, const int *axes, int n, bool keepdims) {
+  return x && x->t.size == 0 ? mx_sum(b, x, axes, n, keepdims) : mx_max(b, x, axes, n, keepdims);
+}
 /* (sum |x|^ord)^(1/ord), and its limits at 0 (the number of non-zeros), inf and -inf. */
 static mx_array *vector_norm(mx_build *b, mx_array *x, double ord, const int *axes, int n, bool keepdims) {
   if (!x) return NULL;
@@ -41,7 +45,7 @@ static mx_array *vector_norm(mx_build *b, mx_array *x, double ord, const int *ax
   if (ord == 0) return mx_sum(b, mx_astype(b, mx_not_equal(b, x, mx_scalar(b, 0, x->t.dtype)), d), axes, n, keepdims);
   mx_array *size = mx_abs(b, x);
   if (ord == 1) return mx_sum(b, size, axes, n, keepdims);
-  if (isinf(ord)) return ord > 0 ? mx_max(b, size, axes, n, keepdims) : mx_min(b, size, axes, n, keepdims);
+  if (isinf(ord)) return ord > 0 ? largest_size(b, size, axes, n, keepdims) : mx_min(b, size, axes, n, keepdims);
   mx_array *sum = mx_sum(b, powered(b, size, ord), axes, n, keepdims);
   return ord > 0 ? root(b, sum, ord) : mx_power(b, sum, mx_scalar(b, 1 / ord, d));
 }
@@ -58,7 +62,7 @@ enum spectral { LARGEST, SMALLEST, NUCLEAR };
 static mx_array *spectral_norm(mx_build *b, mx_array *x, enum spectral which, const int axes[2], bool keepdims) {
   static const int last[1] = {-1};
   mx_array *s = mx_svdvals_for(b, "norm", planes(b, x, axes[0], axes[1]));
-  s = which == NUCLEAR ? mx_sum(b, s, last, 1, false) : which == LARGEST ? mx_max(b, s, last, 1, false) : mx_min(b, s, last, 1, false);
+  s = which == NUCLEAR ? mx_sum(b, s, last, 1, false) : which == LARGEST ? largest_size(b, s, last, 1, false) : mx_min(b, s, last, 1, false);
   if (!keepdims || !s) return s;
   bool swap = axes[0] > axes[1];
   return mx_expand_dims(b, s, (int[]){axes[swap], axes[!swap]}, 2);
@@ -66,7 +70,7 @@ static mx_array *spectral_norm(mx_build *b, mx_array *x, enum spectral which, co
 /* The largest (or smallest) sum of sizes along one of the axes. */
 static mx_array *sums_norm(mx_build *b, mx_array *x, int along, int over, bool largest, const int axes[2], bool keepdims) {
   mx_array *sums = mx_sum(b, mx_abs(b, x), &along, 1, true);
-  mx_array *y = largest ? mx_max(b, sums, &over, 1, true) : mx_min(b, sums, &over, 1, true);
+  mx_array *y = largest ? largest_size(b, sums, &over, 1, true) : mx_min(b, sums, &over, 1, true);
   return keepdims || !y ? y : mx_squeeze(b, y, axes, 2);
 }
 static mx_array *matrix_norm(mx_build *b, mx_array *x, double ord, const int axes[2], bool keepdims) {

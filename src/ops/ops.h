@@ -160,8 +160,8 @@ mx_array *mx_fft_fftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const 
 mx_array *mx_fft_ifftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
 mx_array *mx_fft_rfftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
 mx_array *mx_fft_irfftn(mx_build *b, mx_array *a, const int64_t *s, int ns, const int *axes, int naxes, enum mx_fft_norm norm);
-mx_array *mx_fft_fftfreq(mx_build *b, int64_t n, double d);
-mx_array *mx_fft_rfftfreq(mx_build *b, int64_t n, double d);
+mx_array *mx_fft_fftfreq(mx_build *b, int64_t n, double d, enum mx_dtype dtype);
+mx_array *mx_fft_rfftfreq(mx_build *b, int64_t n, double d, enum mx_dtype dtype);
 mx_array *mx_fft_fftshift(mx_build *b, mx_array *a, const int *axes, int n);
 mx_array *mx_fft_ifftshift(mx_build *b, mx_array *a, const int *axes, int n);
 

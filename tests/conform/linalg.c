@@ -150,7 +150,7 @@ REF(eig) {
     EACH(k, N) y[i * N + j] += x[0][i * N + k] * x[0][k * N + j];
   }
 }
-CASE(pinv) { return mx_linalg_pinv(b, plus_diagonal(b, in[0], 9)); }
+CASE(pinv) { return mx_linalg_pinv(b, plus_diagonal(b, in[0], 9), NULL); }
 REF(pinv) { /* (AᵀA)⁻¹ Aᵀ */
   double gram[N * N], at[N * 4], a[4 * N];
   moved(x[0], 4, 9, a);

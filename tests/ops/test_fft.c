@@ -57,8 +57,9 @@ TEST(fft_refuses_what_makes_no_sense) {
   EXPECT_ERROR(mx_fft_rfftn(b, x, (int64_t[]){-3}, 1, (int[]){1}, 1, MX_FFT_BACKWARD), MX_EVALUE, "[rfftn] Invalid FFT output size requested (-3)");
   EXPECT_ERROR(mx_fft_ifftn(b, x, (int64_t[]){3}, 1, (int[]){0, 1}, 2, MX_FFT_BACKWARD), MX_EVALUE, "[ifftn] Shape and axes have different sizes: 1 and 2.");
   EXPECT_ERROR(mx_fft_fftn(b, x, (int64_t[]){3, 3, 3}, 3, NULL, 0, MX_FFT_BACKWARD), MX_EVALUE, "[fftn] 3 axes for an array of shape (2,3).");
-  EXPECT_ERROR(mx_fft_fftfreq(b, 0, 1), MX_EVALUE, "[fftfreq] `n` must be greater than 0");
-  EXPECT_ERROR(mx_fft_rfftfreq(b, 2, 0), MX_EVALUE, "[rfftfreq] `d` must be non-zero.");
+  EXPECT_ERROR(mx_fft_fftfreq(b, 0, 1, MX_FLOAT32), MX_EVALUE, "[fftfreq] `n` must be greater than 0");
+  EXPECT_ERROR(mx_fft_fftfreq(b, 2, 1, MX_INT32), MX_EVALUE, "[fftfreq] dtype must be a real floating one, not int32");
+  EXPECT_ERROR(mx_fft_rfftfreq(b, 2, 0, MX_FLOAT32), MX_EVALUE, "[rfftfreq] `d` must be non-zero.");
   EXPECT_ERROR(mx_fft_fftshift(b, x, (int[]){2}, 1), MX_EINDEX, "[fftshift]");
   END;
 }
@@ -134,10 +135,11 @@ TEST(derivatives_of_real_transforms_are_adjoint_for_odd_and_even_sizes) {
 
 TEST(frequencies_and_shifts) {
   BEGIN;
-  EXPECT(mx_fft_fftfreq(b, 4, 0.5), "float32 (4,): 0 0.5 -1 -0.5");
-  EXPECT(mx_fft_fftfreq(b, 5, 0.2), "float32 (5,): 0 1 2 -2 -1");
-  EXPECT(mx_fft_fftfreq(b, 1, 1), "float32 (1,): 0");
-  EXPECT(mx_fft_rfftfreq(b, 4, -0.25), "float32 (3,): -0 -1 -2");
+  EXPECT(mx_fft_fftfreq(b, 4, 0.5, MX_FLOAT32), "float32 (4,): 0 0.5 -1 -0.5");
+  EXPECT(mx_fft_fftfreq(b, 5, 0.2, MX_FLOAT32), "float32 (5,): 0 1 2 -2 -1");
+  EXPECT(mx_fft_fftfreq(b, 2, 1, MX_FLOAT16), "float16 (2,): 0 -0.5");
+  EXPECT(mx_fft_fftfreq(b, 1, 1, MX_FLOAT32), "float32 (1,): 0");
+  EXPECT(mx_fft_rfftfreq(b, 4, -0.25, MX_FLOAT32), "float32 (3,): -0 -1 -2");
   mx_array *x = A("int32 (2,3): 0 1 2 3 4 5");
   EXPECT(mx_fft_fftshift(b, x, NULL, 0), "int32 (2,3): 5 3 4 2 0 1");
   EXPECT(mx_fft_ifftshift(b, mx_fft_fftshift(b, x, NULL, 0), NULL, 0), "int32 (2,3): 0 1 2 3 4 5");

@@ -41,7 +41,7 @@ TEST_TORTURE(decompositions_of_a_batch) {
   mx_linalg_eigh(b, a, "L", w);
   mx_linalg_svd(b, a, false, s);
   mx_linalg_qr(b, a, q);
-  mx_array *all[4] = {w[0], s[1], q[0] ? mx_matmul(b, q[0], q[1]) : NULL, mx_linalg_pinv(b, a)};
+  mx_array *all[4] = {w[0], s[1], q[0] ? mx_matmul(b, q[0], q[1]) : NULL, mx_linalg_pinv(b, a, NULL)};
   if (!b->status && computed(all, 4)) {
     check_values(all[0], (double[]){1, 2, 1, 9, 1, 1}, 1e-5);
     check_values(all[1], (double[]){2, 1, 9, 1, 1, 1}, 1e-5);
@@ -114,6 +114,7 @@ TEST(public_functions_replace_their_results) {
   CHECK_OK(mlx_linalg_cholesky(&one, a, false, s));
   CHECK_OK(mlx_linalg_cholesky_inv(&one, a, false, s));
   CHECK_OK(mlx_linalg_pinv(&one, a, s));
+  CHECK_OK(mlx_ravel_pinv(&one, a, mlx_array_new(), s));
   CHECK_OK(mlx_linalg_cross(&two, a, a, 0, s));
   CHECK_OK(mlx_linalg_solve(&one, a, a, s));
   CHECK_OK(mlx_linalg_solve_triangular(&one, a, a, true, s));

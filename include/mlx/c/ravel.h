@@ -98,6 +98,11 @@ MLX_API int mlx_ravel_svdvals_for(mlx_array *res, const mlx_array a, const char 
 MLX_API int mlx_ravel_svd_thin(mlx_vector_array *res, const mlx_array a, const mlx_stream s);
 /* The complete form of mlx_linalg_qr: Q (m, m), R (m, n). Where m > n it has no derivatives: they come out as NaN. */
 MLX_API int mlx_ravel_qr_complete(mlx_array *res_0, mlx_array *res_1, const mlx_array a, const mlx_stream s);
+/* mlx_fft_fftfreq, or rfftfreq where `real`, in a real floating dtype. */
+MLX_API int mlx_ravel_fftfreq(mlx_array *res, bool real, int64_t n, double d, mlx_dtype dtype, const mlx_stream s);
+/* mlx_linalg_pinv with a tolerance for each matrix, or one for all: singular values up to rtol times the largest count as zero; an empty
+ * rtol: max(m, n) eps. */
+MLX_API int mlx_ravel_pinv(mlx_array *res, const mlx_array a, const mlx_array rtol, const mlx_stream s);
 /* Names a folder of Python packages, for libraries that are opened when first needed (OpenBLAS). */
 MLX_API int mlx_ravel_add_library_folder(const char *path);
 

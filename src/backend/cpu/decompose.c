@@ -1,5 +1,6 @@
 /* decompose.c: kernels on orthogonal factorizations and eigenvalues: QR, SVD, Eigh, Eig, and what is made of an SVD.
  * Invariant: what LAPACK might never finish on, NaN and infinities, is refused before the call. */
+#include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/linalg.h"
 #include "core/error.h"
@@ -115,7 +116,13 @@ int cpu_svd(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tens
   return cpu_linalg_run(&l);
 }
 
-/* ---- the pseudo-inverse V S⁺ Uᴴ; singular values up to max(m, n) eps times the largest count as zero ---- */
+/* ---- the pseudo-inverse V S⁺ Uᴴ; singular values up to rtol (else max(m, n) eps) times the largest count as zero ---- */
+
+static double tolerance(const struct cpu_linalg *l, enum mx_dtype real, int64_t at) {
+  const struct mx_tensor *t = l->in[1];
+  if (!t) return (double)most(l->m, l->n) * (real == MX_FLOAT64 ? 0x1p-52 : 0x1p-23);
+  return creal(cpu_linalg_get(t->dtype, t->data, cpu_offset(t->ndim - 2, t->shape, t->strides, at)));
+}
 
 static int one_pinv(struct cpu_linalg *l, int64_t at, char *room) {
   const struct cpu_lapack *f = l->lapack;
@@ -127,7 +134,7 @@ static int one_pinv(struct cpu_linalg *l, int64_t at, char *room) {
   if (!cpu_linalg_finite(f->dtype, a, m * n)) return CPU_LINALG_NOT_FINITE;
   int info = decompose(l, 'S', a, s, u, vh, room);
   if (info) return info;
-  double least = (double)most(m, n) * (real == MX_FLOAT64 ? 0x1p-52 : 0x1p-23) * creal(cpu_linalg_get(real, s, 0));
+  double least = tolerance(l, real, at) * creal(cpu_linalg_get(real, s, 0));
   /* Of Aᵀ: U' (n × k) stands in vh, V'ᴴ (k × m) in u, by columns; row i of V'ᴴ is divided by the singular value. */
   for (int64_t i = 0; i < k; i++) {
     double value = creal(cpu_linalg_get(real, s, i)), by = value > least ? 1 / value : 0;
@@ -141,9 +148,9 @@ static int one_pinv(struct cpu_linalg *l, int64_t at, char *room) {
 }
 int cpu_pinv(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tensor *const *out) {
   struct cpu_linalg l;
-  (void)c;
   if (out[0]->size == 0) return MX_OK;
   int status = cpu_linalg_begin(&l, "pinv", in, 1, out);
+  if (c->nin > 1) l.in[1] = in[1];
   if (!status) status = prepare_svd(&l, 'S');
   if (status) return status;
   int64_t size = (int64_t)l.lapack->size;
