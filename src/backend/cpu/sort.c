@@ -32,9 +32,9 @@ static void keys_of(enum mx_dtype dtype, int64_t n, void *keys, const void *src)
 #undef KEYS
 }
 
-/* Bytes that one row needs: keys twice, positions twice, values. */
+/* Bytes that one row needs: keys twice, positions twice, values; bytes are counted in place. */
 static size_t room_of(const struct cpu_sort *s) {
-  return MX_ALIGN_UP((size_t)s->n * (s->wide ? 32 : 24), 64);
+  return s->size == 1 ? 64 : MX_ALIGN_UP((size_t)s->n * (s->wide ? 32 : 24), 64);
 }
 
 /* The whole order: positions, and keys. */
@@ -55,14 +55,66 @@ int64_t cpu_sort_offset(const struct cpu_sort *s, int64_t row) {
   return offset;
 }
 
+/* A row of bytes in pieces that threads share: counted, then put where the counts say. Needs no room, however long the row is. */
+enum { BYTE_PIECES = 16 };
+struct bytes {
+  const struct cpu_sort *s;
+  const uint8_t *from;
+  char *to;
+  uint8_t flip; /* makes keys of values */
+  int64_t piece, at[BYTE_PIECES][256];
+};
+static void count_bytes(void *ctx, int64_t begin, int64_t end) {
+  struct bytes *b = ctx;
+  for (int64_t k = begin; k < end; k++) {
+    int64_t i = k * b->piece, last = i + b->piece < b->s->n ? i + b->piece : b->s->n, step = b->s->step, count[4][256] = {{0}};
+    for (; i < last - 3; i += 4) /* runs of one value do not wait for each other */
+      for (int j = 0; j < 4; j++) count[j][b->from[(i + j) * step]]++;
+    for (; i < last; i++) count[0][b->from[i * step]]++;
+    for (int v = 0; v < 256; v++) b->at[k][v ^ b->flip] = count[0][v] + count[1][v] + count[2][v] + count[3][v];
+  }
+}
+static void put_positions(void *ctx, int64_t begin, int64_t end) {
+  struct bytes *b = ctx;
+  int64_t step = b->s->step, inner = b->s->inner;
+  for (int64_t k = begin; k < end; k++)
+    for (int64_t i = k * b->piece, last = i + b->piece < b->s->n ? i + b->piece : b->s->n; i < last; i++)
+      ((uint32_t *)b->to)[b->at[k][b->from[i * step] ^ b->flip]++ * inner] = (uint32_t)i;
+}
+static void put_bytes(const struct bytes *b, int v, int64_t first, int64_t n) {
+  uint8_t x = (uint8_t)v ^ b->flip;
+  if (b->s->inner == 1) memset(b->to + first, x, (size_t)n);
+  else for (int64_t i = first; i < first + n; i++) b->to[i * b->s->inner] = (char)x;
+}
+static void sort_bytes(const struct cpu_sort *s, const char *from, char *to, bool shared) {
+  int64_t pieces = shared ? BYTE_PIECES : 1, sum = 0;
+  struct bytes b = {.s = s, .from = (const uint8_t *)from, .to = to, .flip = s->in->dtype == MX_INT8 ? 0x80 : 0, .piece = (s->n + pieces - 1) / pieces};
+  cpu_parallel_for(pieces, 1, count_bytes, &b);
+  for (int v = 0; v < 256; v++) {
+    int64_t first = sum;
+    for (int64_t k = 0; k < pieces; k++) {
+      int64_t n = b.at[k][v];
+      b.at[k][v] = sum;
+      sum += n;
+    }
+    if (!s->positions && sum > first) put_bytes(&b, v, first, sum - first);
+  }
+  if (s->positions) cpu_parallel_for(pieces, 1, put_positions, &b);
+}
+
+static char *result_of(const struct cpu_sort *s, int64_t row) {
+  return (char *)s->out->data + (row / s->inner * s->n * s->inner + row % s->inner) * (int64_t)(s->positions ? 4 : s->size);
+}
 static void sort_row(const struct cpu_sort *s, int64_t row, char *room, bool shared) {
   const struct mx_tensor *t = s->in;
-  int64_t n = s->n, outer = row / s->inner, offset = cpu_sort_offset(s, row);
+  int64_t n = s->n, offset = cpu_sort_offset(s, row);
   size_t key = s->wide ? 8 : 4;
   char *a = room, *b = a + (size_t)n * key, *values = b + (size_t)n * key;
   uint32_t *ia = (uint32_t *)(values + (size_t)n * 8), *ib = ia + n;
   if (!s->wide) ia = (uint32_t *)(values + (size_t)n * 4), ib = ia + n;
   const char *from = (const char *)t->data + offset * (int64_t)s->size;
+  char *to = result_of(s, row);
+  if (s->size == 1) return sort_bytes(s, from, to, shared); /* a whole order is a partition too */
   if (s->step != 1) {
     cpu_tile_table()->load_strided[s->size == 1 ? 0 : s->size == 2 ? 1 : s->size == 4 ? 2 : 3](n, values, from, s->step);
     from = values;
@@ -74,8 +126,6 @@ static void sort_row(const struct cpu_sort *s, int64_t row, char *room, bool sha
   } else {
     order_row(s, a, ia, b, ib, shared);
   }
-  size_t size = s->positions ? 4 : s->size;
-  char *to = (char *)s->out->data + (outer * n * s->inner + row % s->inner) * (int64_t)size;
   if (s->positions) {
     cpu_store_strided(4, n, to, s->inner, ia);
     return;
@@ -83,7 +133,7 @@ static void sort_row(const struct cpu_sort *s, int64_t row, char *room, bool sha
 #define TAKE(bits)                                                                                            \
   for (int64_t i = 0; i < n; i++) ((uint##bits##_t *)to)[i * s->inner] = ((const uint##bits##_t *)from)[ia[i]]; \
   return;
-  switch (size) {
+  switch (s->size) {
   case 1: TAKE(8)
   case 2: TAKE(16)
   case 4: TAKE(32)
@@ -111,7 +161,7 @@ static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
   s.n = t->shape[s.axis];
   s.step = t->strides[s.axis];
   for (int d = s.axis + 1; d < t->ndim; d++) s.inner *= t->shape[d];
-  if (s.n > UINT32_MAX) return mx_fail(MX_EVALUE, "[sort] An axis of %lld elements is too long: positions are uint32.", (long long)s.n);
+  if (s.n > UINT32_MAX && (positions || s.size > 1)) return mx_fail(MX_EVALUE, "[sort] An axis of %lld elements is too long: positions are uint32.", (long long)s.n);
   int64_t rows = t->size / s.n;
   if (rows < cpu_pool_threads() && s.n > SHARED_RUN) { /* few long rows: threads share each */
     struct mx_buffer *room;
