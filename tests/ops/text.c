@@ -127,3 +127,17 @@ const char *text_show(mx_build *b, mx_array *a) {
   for (int64_t i = 0; i < a->t.size && at < room - 64; i++) at += (size_t)show_element(text + at, room - at, a, i);
   return text;
 }
+
+mlx_array text_put(const char *text) {
+  BEGIN;
+  mlx_array handle = {mx_ref(A(text))};
+  END;
+  return handle;
+}
+const char *text_take(mlx_array a) {
+  BEGIN;
+  const char *text = text_show(b, a.ctx);
+  END;
+  mlx_array_free(a);
+  return text;
+}

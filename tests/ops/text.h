@@ -3,6 +3,7 @@
 #ifndef RAVEL_TESTS_OPS_TEXT_H
 #define RAVEL_TESTS_OPS_TEXT_H
 
+#include "mlx/c/array.h"
 #include "ops/ops.h"
 #include "ops/random.h"
 #include "test.h"
@@ -16,6 +17,10 @@ double text_value(const mx_array *a, int64_t i, bool imaginary);
 /* One element in memory: written (integers wrap; digits, unless NULL, say a 64-bit integer exactly) and read. */
 void text_store(void *at, enum mx_dtype d, double x, double im, const char *digits);
 double text_load(const void *p, enum mx_dtype d, bool imaginary);
+
+/* A public handle of the array, and its text; the handle is freed. */
+mlx_array text_put(const char *text);
+const char *text_take(mlx_array a);
 
 #define A(text) text_array(b, text)
 #define EXPECT(expression, text) CHECK_STR(text_show(b, expression), text)
