@@ -60,6 +60,8 @@ def keys(draw, shape, masks=True):
             continue
         elif kind == "stop":
             break
+        else:  # nothing to take from: the next part stands for the next dimension all the same
+            parts.append(slice(None))
         d += 1
     key = tuple(parts)
     return key[0] if len(key) == 1 and draw(st.booleans()) else key
