@@ -101,6 +101,28 @@ static int take_keywords(const Function *fn, PyObject *const *args, PyObject *kw
   return 0;
 }
 
+/* A converter's exception learns whose argument it was about. One with a traceback comes from the caller's Python code and stays. */
+static void name_function(const Function *fn) {
+  PyObject *type, *value, *trace, *text = NULL;
+  PyErr_Fetch(&type, &value, &trace);
+  bool ours = !trace && value && (type == PyExc_TypeError || type == PyExc_ValueError || type == PyExc_OverflowError);
+  if (ours && !(text = PyObject_Str(value))) PyErr_Clear();
+  const char *said = text ? PyUnicode_AsUTF8(text) : "[";
+  if (!said) PyErr_Clear(), said = "[";
+  if (*said == '[' || !strncmp(said, fn->f->name, strlen(fn->f->name))) {
+    PyErr_Restore(type, value, trace);
+  } else {
+    PyObject *signature = PyUnicode_FromStringAndSize(fn->f->signature, (Py_ssize_t)strcspn(fn->f->signature, "\n"));
+    if (!signature) PyErr_Clear();
+    if (signature && type == PyExc_TypeError) PyErr_Format(type, "[%s] %U; signature: %s%U", fn->f->name, text, fn->f->name, signature);
+    else PyErr_Format(type, "[%s] %U", fn->f->name, text);
+    Py_XDECREF(signature);
+    Py_DECREF(type);
+    Py_DECREF(value);
+  }
+  Py_XDECREF(text);
+}
+
 static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
   const Function *fn = (Function *)self;
   heed_signals(); /* some operations evaluate, with the GIL held */
@@ -122,6 +144,7 @@ static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nar
       goto done;
     }
   result = fn->f->call(fn->f, v);
+  if (!result) name_function(fn);
 done:
   Py_XDECREF(rest);
   Py_XDECREF(kwargs);
