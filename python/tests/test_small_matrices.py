@@ -128,6 +128,92 @@ def test_eigenvalues_of_odd_matrices(dtype):
     assert w[1].tolist() == [1, 1, 1] and w[3].tolist() == [-1, 2, 3]
 
 
+RECTANGLES = [(1, 1), (4, 4), (7, 3), (3, 7), (16, 16), (16, 2), (1, 9), (13, 16)]
+
+
+def eye_like(gram):
+    return np.broadcast_to(np.eye(gram.shape[-1]), gram.shape)
+
+
+def adjoint(x):
+    return np.swapaxes(x, -1, -2)
+
+
+@both
+@pytest.mark.parametrize("shape", RECTANGLES)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_qr_is_numpys_with_its_signs(batch, shape, dtype):
+    x = made(11, (*batch, *shape), dtype)
+    want_q, want_r = np.linalg.qr(x.astype("float64"))
+    condition = np.linalg.cond(x[..., : min(shape)].astype("float64")).max()
+    for a in layouts(x):
+        q, r = (np.array(part, "float64") for part in la.qr(a))
+        near(q, want_q, dtype, 60 * condition)
+        near(r, want_r, dtype, 200 * condition)
+        near(adjoint(q) @ q, eye_like(adjoint(q) @ q), dtype, 60)
+        near(q @ r, x, dtype, 200)
+        assert not np.tril(r, -1).any()
+
+
+@both
+@pytest.mark.parametrize("shape", RECTANGLES)
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("rank", [0, 1, 99])
+def test_singular_values_and_vectors_of_any_rank(rank, batch, shape, dtype):
+    m, n = shape
+    x = made(12, (*batch, m, n), dtype) if rank == 99 else (made(13, (*batch, m, rank), dtype) @ made(14, (*batch, rank, n), dtype))
+    want = np.linalg.svd(x.astype("float64"), compute_uv=False)
+    scale = max(want.max(), 1e-30)
+    inverse = np.linalg.pinv(x.astype("float64"), rcond=max(shape) * EPS[dtype])
+    for a in layouts(x):
+        for full in (True, False):
+            u, s, vh = (np.array(part, "float64") for part in la.svd(a, full_matrices=full))
+            near(s, want, dtype, 30 * scale)
+            assert (np.diff(s) <= 0).all() and (s >= 0).all()
+            near(adjoint(u) @ u, eye_like(adjoint(u) @ u), dtype, 60)
+            near(vh @ adjoint(vh), eye_like(vh @ adjoint(vh)), dtype, 60)
+            k = min(shape)
+            assert u.shape[-2:] == (m, m if full else k) and vh.shape[-2:] == (n if full else k, n)
+            near((u[..., :k] * s[..., None, :]) @ vh[..., :k, :], x, dtype, 60 * scale)
+        near(la.svd(a, compute_uv=False), want, dtype, 30 * scale)
+        kept = want[want > max(shape) * EPS[dtype] * scale]
+        if rank == 99:
+            near(la.pinv(a), inverse, dtype, 60 * scale / kept.min() ** 2)
+        elif rank == 0:
+            assert not np.array(la.pinv(a)).any()
+        else:
+            near(la.pinv(a), inverse, dtype, 60 / kept.min())
+
+
+@both
+def test_vectors_of_matrices_far_from_one(dtype):
+    big, low = (3e38, 1e-42) if dtype == "float32" else (1.7e308, 1e-320)
+    graded = np.diag([1, 1e-3, 1e-9, 1e-25]) @ np.ones((4, 4))
+    x = np.stack([np.zeros((4, 4)), np.full((4, 4), low), big / 8 * np.ones((4, 4)), np.diag([big, 1, low, 0]), graded, graded.T]).astype(dtype)
+    a = mx.array(x, getattr(mx, dtype))
+    u, s, vh = (np.array(part, "float64") for part in la.svd(a))
+    q, r = (np.array(part, "float64") for part in la.qr(a))
+    for part in (u, adjoint(vh), q):
+        near(adjoint(part) @ part, eye_like(part), dtype, 30)
+    for i, one in enumerate(x.astype("float64")):
+        scale = np.abs(one).max() or 1
+        for product in ((u[i] * (s[i] / scale)) @ vh[i], q[i] @ (r[i] / scale)):
+            np.testing.assert_allclose(product, one / scale, rtol=0, atol=30 * EPS[dtype] + (1e-2 if scale < 1e-40 else 0))
+    assert s[0].tolist() == [0] * 4 and np.isclose(s[3][0], big)
+
+
+@both
+def test_what_is_not_finite_has_no_singular_values_and_no_qr(dtype):
+    x = made(15, (30, 3, 4), dtype)
+    x[21, 2, 3] = np.inf
+    a = mx.array(x, getattr(mx, dtype))
+    for call in (la.pinv, lambda a: la.svd(a)[1], lambda a: la.svd(a, compute_uv=False)):
+        with pytest.raises(ValueError, match="NaN or infinite elements, matrix 21 of the batch"):
+            mx.eval(call(a))
+    q = np.array(la.qr(a)[0])
+    assert np.isnan(q[21]).any() and np.isfinite(np.delete(q, 21, 0)).all()
+
+
 @both
 def test_eigh_reads_one_triangle(dtype):
     x = made(1, (20, 6, 6), dtype)
@@ -143,7 +229,8 @@ def test_a_matrix_gives_the_same_bits_in_any_company(n, dtype):
     x = made(2, (45, n, n), dtype)
     x = x + np.swapaxes(x, -1, -2) + 4 * n * np.eye(n, dtype=dtype)
     x[17] *= 1e-20
-    for f in (la.inv, la.cholesky, la.tri_inv, la.eigvalsh, la.det, lambda a: la.eigh(a)[1], lambda a: la.solve(a, a)):
+    for f in (la.inv, la.cholesky, la.tri_inv, la.eigvalsh, la.det, lambda a: la.eigh(a)[1], lambda a: la.solve(a, a), la.pinv,
+              lambda a: la.qr(a)[0], lambda a: la.svd(a)[0], lambda a: la.svd(a)[1]):
         whole = np.array(f(mx.array(x, getattr(mx, dtype))))
         for part in (slice(3, 9), slice(17, 30), slice(41, 45), slice(None, None, -1)):
             assert np.array_equal(np.array(f(mx.array(x[part], getattr(mx, dtype)))), whole[part])
@@ -206,7 +293,8 @@ a = mx.random.randint(-99, 99, (37, 7, 7), key=mx.random.key(3)) / 64
 s = a * mx.swapaxes(a, -1, -2) + 9 * mx.eye(7)
 la, seen = mx.linalg, []
 for x in (s, s.astype(mx.float64)):
-    for out in (la.inv(x), la.cholesky(x), la.eigh(x)[1], la.eigvalsh(x), la.det(x), la.lu_factor(x)[0], la.solve_triangular(x, x)):
+    for out in (la.inv(x), la.cholesky(x), la.eigh(x)[1], la.eigvalsh(x), la.det(x), la.lu_factor(x)[0], la.solve_triangular(x, x),
+                la.pinv(x), la.qr(x)[0], la.svd(x)[0]):
         seen.append(hash(bytes(memoryview(out))))
 print(seen)
 """

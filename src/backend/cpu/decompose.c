@@ -44,6 +44,7 @@ int cpu_qr(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tenso
   int64_t size = (int64_t)l.lapack->size;
   l.room = CPU_LINALG_ROOM((int64_t)l.m * l.n * size) + CPU_LINALG_ROOM(l.k * size) + l.lwork * size;
   l.work = 4.0 * l.m * l.n * l.k;
+  cpu_linalg_small(&l, cpu_small_qr);
   return cpu_linalg_run(&l);
 }
 
@@ -113,6 +114,7 @@ int cpu_svd(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tens
   if (status) return status;
   l.one = one_svd;
   l.room = CPU_LINALG_ROOM((int64_t)l.m * l.n * (int64_t)l.lapack->size) + svd_room(&l);
+  cpu_linalg_small(&l, cpu_small_svd);
   return cpu_linalg_run(&l);
 }
 
@@ -157,6 +159,7 @@ int cpu_pinv(const struct mx_call *c, struct mx_tensor *const *in, struct mx_ten
   l.one = one_pinv;
   l.room = CPU_LINALG_ROOM((int64_t)l.m * l.n * size) + CPU_LINALG_ROOM((int64_t)l.m * l.k * size) +
            CPU_LINALG_ROOM((int64_t)l.n * l.k * size) + CPU_LINALG_ROOM(l.k * (int64_t)l.lapack->real_size) + svd_room(&l);
+  cpu_linalg_small(&l, cpu_small_pinv);
   return cpu_linalg_run(&l);
 }
 

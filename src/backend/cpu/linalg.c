@@ -355,7 +355,7 @@ int cpu_lu(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tenso
   l.one = one_lu;
   l.room = CPU_LINALG_ROOM((int64_t)l.k * 4) + CPU_LINALG_ROOM((int64_t)l.m * 4) + (int64_t)l.m * l.n * (int64_t)l.lapack->size;
   l.work = (double)l.m * l.n * l.k;
-  cpu_linalg_small(&l, cpu_small_lu);
+  if (l.m == l.n) cpu_linalg_small(&l, cpu_small_lu);
   return cpu_linalg_run(&l);
 }
 
