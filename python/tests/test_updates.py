@@ -122,3 +122,44 @@ def test_compiled_loops_write_over_what_dynamic_slices_leave():
         np.testing.assert_array_equal(np.array(m), want)
     grad = mx.grad(lambda m: (mx.slice(m, mx.array([3]), (0,), (2, 4)) * mx.array([[1.0], [2.0]])).sum())(mx.array(base))
     np.testing.assert_array_equal(np.array(grad), np.array([0, 0, 0, 1, 2, 0], np.float32)[:, None] * np.ones(4))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "complex64"])
+def test_strided_assignments_touch_their_elements_alone(dtype):
+    rng = np.random.default_rng(9)
+    base = (rng.random((3, 1700)) * 200).astype(dtype)
+    for step in (2, 3, -2, -3, 7):
+        for value in ("one", "row", "strided"):
+            a, x = base.copy(), mx.array(base)
+            key = (slice(None), slice(5, -6, step) if step > 0 else slice(-6, 5, step))
+            n = a[key].shape[1]
+            of = {"one": lambda t: t[0, 0], "row": lambda t: t[0, :n], "strided": lambda t: t[:, ::-1][:, ::2][:, : n // 3]}[value]
+            if value == "strided":
+                key = (key[0], slice(key[1].start, key[1].start + n // 3 * step, step))
+            v, mv = of(base), of(mx.array(base))
+            a[key] = v
+            x[key] = mv
+            np.testing.assert_array_equal(np.array(x), a)
+
+
+@pytest.mark.parametrize("name", ["set", "add", "maximum"])
+def test_rows_are_updated_by_values_of_any_layout(name):
+    rng = np.random.default_rng(10)
+    base, k = rng.random((50, 700), np.float32), rng.integers(-50, 50, 40)
+    wide = rng.random((40, 1400), np.float32)
+    for of in (lambda t: t[:, :700], lambda t: t[:, ::2], lambda t: t[:, :1], lambda t: t[:1, 1::2], lambda t: t[0, 0]):
+        for turned in (False, True):
+            a, x = (base.copy().T, mx.array(base).T) if turned else (base.copy(), mx.array(base))
+            key, mkey = ((slice(None), k), (slice(None), mx.array(k))) if turned else (k, mx.array(k))
+            v, mv = of(wide), of(mx.array(wide))
+            if turned:
+                v, mv = v.T, mv.T
+            if name == "set":
+                for i, at in enumerate(k):  # one after the other: of equal indices the last stays
+                    row = np.broadcast_to(v.T if turned else v, (40, 700))[i]
+                    a[(slice(None), at) if turned else at] = row
+                x[mkey] = mv
+            else:
+                OPERATIONS[name].at(a, key, v)
+                x = getattr(x.at[mkey], name)(mv)
+            np.testing.assert_array_equal(np.array(x), a)

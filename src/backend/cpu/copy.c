@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, AHEAD = 12, SHORT_ROW = 16 };
+enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, AHEAD = 12, SHORT_ROW = 16, RUN = 256 };
 
 static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 
@@ -39,14 +39,20 @@ void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const 
 
 void cpu_splat(size_t size, int64_t n, void *dst, const void *src) { cpu_tile_table()->repeat[log2_size(size)](1, n, dst, src, 0); }
 
-/* One run of n elements, strided to strided. */
-static void run(size_t size, int64_t n, char *dst, int64_t d, const char *src, int64_t s) {
+void cpu_copy_run(size_t size, int64_t n, void *to, int64_t d, const void *from, int64_t s) {
+  char *dst = to;
+  const char *src = from;
   if (d == 1 && s == 1) memcpy(dst, src, (size_t)n * size);
   else if (d == 1 && s == 0) cpu_splat(size, n, dst, src);
   else if (d == 1) cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, s);
   else if (s == 1) cpu_store_strided(size, n, dst, d, src);
   else {
-    for (int64_t i = 0; i < n; i++) memcpy(dst + i * d * (int64_t)size, src + i * s * (int64_t)size, size);
+    _Alignas(64) char block[RUN * 8];
+    for (int64_t i = 0; i < n; i += RUN, dst += RUN * d * (int64_t)size, src += RUN * s * (int64_t)size) {
+      int64_t m = n - i < RUN ? n - i : RUN;
+      if (i == 0 || s) cpu_copy_run(size, m, block, 1, src, s);
+      cpu_store_strided(size, m, dst, d, block);
+    }
   }
 }
 
@@ -85,7 +91,7 @@ void cpu_load(const struct mx_tensor *t, int64_t start, int64_t n, void *dst) {
   }
   struct cpu_runs r;
   for (cpu_runs_begin(&r, t, start, n); cpu_runs_next(&r); to += (size_t)r.length * size)
-    run(size, r.length, to, 1, (const char *)t->data + r.offset * (int64_t)size, t->strides[t->ndim - 1]);
+    cpu_copy_run(size, r.length, to, 1, (const char *)t->data + r.offset * (int64_t)size, t->strides[t->ndim - 1]);
 }
 
 void cpu_box_set(struct cpu_box *b, size_t size, int ndim, const int64_t *shape, const int64_t *strides) {
@@ -117,7 +123,7 @@ void cpu_box_read(const struct cpu_box *b, const void *src, void *dst) {
   int64_t n = b->shape[last], rows = b->count / n, at[MX_MAX_NDIM] = {0}, offset = 0;
   char *to = dst;
   for (int64_t r = 0; r < rows; r++, to += (size_t)n * b->size) {
-    run(b->size, n, to, 1, (const char *)src + offset * (int64_t)b->size, b->strides[last]);
+    cpu_copy_run(b->size, n, to, 1, (const char *)src + offset * (int64_t)b->size, b->strides[last]);
     for (int d = last - 1; d >= 0; d--) {
       offset += b->strides[d];
       if (++at[d] < b->shape[d]) break;
@@ -249,7 +255,7 @@ static void plane(const struct copy *c, int64_t n0, int64_t n1, char *to, const 
   bool whole = c->stream && d1 == 1 && s1 == 1;
   for (int64_t i = 0; i < n0; i++) {
     if (whole) cpu_stream_copy(to + i * d0, from + i * s0, (size_t)(n1 * size));
-    else run(c->size, n1, to + i * d0, d1, from + i * s0, s1);
+    else cpu_copy_run(c->size, n1, to + i * d0, d1, from + i * s0, s1);
   }
 }
 

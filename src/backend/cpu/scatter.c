@@ -21,26 +21,25 @@ struct scatter {
   int64_t size, rows, width, step, from_step; /* of an element; of a slice: rows of width elements, and their steps */
 };
 
-static int log2_size(int64_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
-
 /* width elements onto distinct places. */
 static void write_row(const struct scatter *s, char *to, const char *from) {
-  const struct cpu_tile_table *table = cpu_tile_table();
+  size_t size = (size_t)s->size;
+  if (!s->fn) {
+    cpu_copy_run(size, s->width, to, s->step, from, s->from_step);
+    return;
+  }
   if (s->step == 1 && s->from_step == 1) {
-    if (s->fn) s->fn(s->width, to, to, from, NULL);
-    else memcpy(to, from, (size_t)(s->width * s->size));
+    s->fn(s->width, to, to, from, NULL);
     return;
   }
   _Alignas(64) char old[CHUNK * 8], new[CHUNK * 8];
   for (int64_t i = 0; i < s->width; i += CHUNK) {
     int64_t m = s->width - i < CHUNK ? s->width - i : CHUNK;
     char *place = to + i * s->step * s->size;
-    table->load_strided[log2_size(s->size)](m, new, from + i * s->from_step * s->size, s->from_step);
-    if (s->fn) {
-      table->load_strided[log2_size(s->size)](m, old, place, s->step);
-      s->fn(m, new, old, new, NULL);
-    }
-    cpu_store_strided((size_t)s->size, m, place, s->step, new);
+    if (i == 0 || s->from_step) cpu_copy_run(size, m, new, 1, from + i * s->from_step * s->size, s->from_step);
+    cpu_copy_run(size, m, old, 1, place, s->step);
+    s->fn(m, old, old, new, NULL);
+    cpu_copy_run(size, m, place, s->step, old, 1);
   }
 }
 
