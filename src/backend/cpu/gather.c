@@ -24,32 +24,52 @@ static void slice_offsets(const struct gather *g, int64_t at, int64_t m, int64_t
     cpu_add_offsets(g->index[k], at, m, g->a->shape[g->axes[k]], g->a->strides[g->axes[k]], offset);
 }
 
+/* to[i] = from[PLACE(i)] for i in [begin, end), four at a time: a loop of one load and one store is as fast as it happens to lie in
+ * memory. */
+#define READ(bits, begin, end, PLACE)                                                                         \
+  {                                                                                                           \
+    const uint##bits##_t *restrict f = (const void *)from;                                                    \
+    uint##bits##_t *restrict t = (void *)to;                                                                  \
+    int64_t i = begin;                                                                                        \
+    for (; i + 4 <= end; i += 4) {                                                                            \
+      uint##bits##_t a = f[PLACE(i)], b = f[PLACE(i + 1)], c = f[PLACE(i + 2)], d = f[PLACE(i + 3)];          \
+      t[i] = a, t[i + 1] = b, t[i + 2] = c, t[i + 3] = d;                                                     \
+    }                                                                                                         \
+    for (; i < end; i++) t[i] = f[PLACE(i)];                                                                  \
+    return;                                                                                                   \
+  }
+#define BY_SIZE(size, begin, end, PLACE)                                                                      \
+  switch (size) {                                                                                             \
+  case 1: READ(8, begin, end, PLACE)                                                                          \
+  case 2: READ(16, begin, end, PLACE)                                                                         \
+  case 4: READ(32, begin, end, PLACE)                                                                         \
+  default: READ(64, begin, end, PLACE)                                                                        \
+  }
+
+static void gather_run(size_t size, int64_t m, void *to, const void *from, const int64_t *restrict offset) {
+#define PLACE(i) offset[i]
+  BY_SIZE(size, 0, m, PLACE)
+#undef PLACE
+}
+
 /* Single elements by one whole index array: nothing in between. */
 static void gather_elements(void *ctx, int64_t begin, int64_t end) {
   const struct gather *g = ctx;
   int64_t size = g->a->shape[g->axes[0]], step = g->a->strides[g->axes[0]];
-#define BY_INDEX(bits, T)                                                                                     \
-  for (int64_t i = begin; i < end; i++) {                                                                     \
-    int64_t at = ((const T *)index)[i];                                                                       \
-    ((uint##bits##_t *)to)[i] = ((const uint##bits##_t *)from)[(at + (at < 0 ? size : 0)) * step];            \
-  }                                                                                                           \
-  return;
-#define ELEMENTS(bits)                                                                                        \
-  switch (g->index[0]->dtype) {                                                                               \
-  case MX_INT32: BY_INDEX(bits, int32_t)                                                                      \
-  case MX_UINT32: BY_INDEX(bits, uint32_t)                                                                    \
-  default: BY_INDEX(bits, int64_t)                                                                            \
-  }
   const void *index = g->index[0]->data, *from = g->a->data;
-  void *restrict to = g->out;
-  switch (g->slice.size) {
-  case 1: ELEMENTS(8)
-  case 2: ELEMENTS(16)
-  case 4: ELEMENTS(32)
-  default: ELEMENTS(64)
+  void *to = g->out;
+#define PLACE(i) (((int64_t)k[i] + ((int64_t)k[i] < 0 ? size : 0)) * step)
+#define BY_INDEX(T)                                                                                           \
+  {                                                                                                           \
+    const T *restrict k = index;                                                                              \
+    BY_SIZE(g->slice.size, begin, end, PLACE)                                                                 \
   }
-#undef ELEMENTS
-#undef BY_INDEX
+  switch (g->index[0]->dtype) {
+  case MX_INT32: BY_INDEX(int32_t)
+  case MX_UINT32: BY_INDEX(uint32_t)
+  default: BY_INDEX(int64_t)
+  }
+#undef PLACE
 }
 
 static void gather_slices(void *ctx, int64_t begin, int64_t end) {
@@ -60,19 +80,10 @@ static void gather_slices(void *ctx, int64_t begin, int64_t end) {
     int64_t m = end - at < CHUNK ? end - at : CHUNK;
     slice_offsets(g, at, m, offset);
     char *to = g->out + at * bytes;
-#define ELEMENTS(bits)                                                                                        \
-  for (int64_t i = 0; i < m; i++) ((uint##bits##_t *)to)[i] = ((const uint##bits##_t *)from)[offset[i]];     \
-  break;
     if (g->slice.count == 1) {
-      switch (size) {
-      case 1: ELEMENTS(8)
-      case 2: ELEMENTS(16)
-      case 4: ELEMENTS(32)
-      default: ELEMENTS(64)
-      }
+      gather_run(g->slice.size, m, to, from, offset);
       continue;
     }
-#undef ELEMENTS
     if (g->slice.ndim == 1 && g->slice.strides[0] == 1 && bytes % 64 == 0 && bytes <= NO_CALL_BYTES) {
       for (int64_t i = 0; i < m; i++)
         for (int64_t k = 0; k < bytes; k += 64) memcpy(to + i * bytes + k, from + offset[i] * size + k, 64);
@@ -106,42 +117,61 @@ struct gather_axis {
   char *out;
 };
 
-/* m elements of row r from column i on. */
-static void gather_run(const struct gather_axis *g, int64_t r, int64_t i, int64_t m, const int64_t *index) {
-  int last = g->index->ndim - 1;
-  int64_t step = g->strides[last], along = g->a->strides[g->axis], base = cpu_offset(last, g->index->shape, g->strides, r);
-  const char *from = (const char *)g->a->data + (base + i * step) * (int64_t)g->size;
-  char *to = g->out + (r * g->index->shape[last] + i) * (int64_t)g->size;
-#define ELEMENTS(bits)                                                                                        \
-  for (int64_t j = 0; j < m; j++) ((uint##bits##_t *)to)[j] = ((const uint##bits##_t *)from)[j * step + index[j] * along]; \
-  break;
-  switch (g->size) {
-  case 1: ELEMENTS(8)
-  case 2: ELEMENTS(16)
-  case 4: ELEMENTS(32)
-  default: ELEMENTS(64)
+/* The rows of the indices in order: where each begins in a. */
+struct walk {
+  int64_t at[MX_MAX_NDIM], offset;
+};
+static void walk_begin(const struct gather_axis *g, struct walk *w, int64_t row) {
+  w->offset = 0;
+  for (int d = g->index->ndim - 2; d >= 0; d--) {
+    w->at[d] = row % g->index->shape[d];
+    row /= g->index->shape[d];
+    w->offset += w->at[d] * g->strides[d];
   }
-#undef ELEMENTS
+}
+static void walk_next(const struct gather_axis *g, struct walk *w) {
+  for (int d = g->index->ndim - 2; d >= 0; d--) {
+    w->offset += g->strides[d];
+    if (++w->at[d] < g->index->shape[d]) return;
+    w->offset -= w->at[d] * g->strides[d];
+    w->at[d] = 0;
+  }
 }
 
-/* Rows of the indices' last dimension; where they are all the same one, it is read once. */
+/* Offsets in their rows of m elements from column i on, for `rows` rows (whole ones, if several) from r on. */
+static void row_offsets(const struct gather_axis *g, int64_t r, int64_t rows, int64_t i, int64_t m, int64_t *offset) {
+  int last = g->index->ndim - 1;
+  for (int64_t k = 0; k < rows; k++) cpu_steps(m, i * g->strides[last], g->strides[last], offset + k * m);
+  cpu_add_offsets(g->index, r * g->index->shape[last] + i, rows * m, g->a->shape[g->axis], g->a->strides[g->axis], offset);
+}
+
+/* Rows of the indices' last dimension; where they are all the same one, it is read once, and several short ones at a time. */
 static void gather_rows(void *ctx, int64_t begin, int64_t end) {
   const struct gather_axis *g = ctx;
   const struct mx_tensor *t = g->index;
   int last = t->ndim - 1;
-  int64_t width = t->shape[last], index[CHUNK];
+  const char *from = g->a->data;
+  int64_t width = t->shape[last], size = (int64_t)g->size, bytes = width * size, offset[CHUNK], many = width < CHUNK ? CHUNK / width : 1;
+  struct walk w;
   bool alike = true;
   for (int d = 0; d < last; d++) alike &= t->strides[d] == 0 || t->shape[d] == 1;
   for (int64_t i = 0; i < width && alike; i += CHUNK) {
     int64_t m = width - i < CHUNK ? width - i : CHUNK;
-    cpu_load_indices(t, i, m, g->a->shape[g->axis], index);
-    for (int64_t r = begin; r < end; r++) gather_run(g, r, i, m, index);
+    row_offsets(g, begin, 1, i, m, offset);
+    walk_begin(g, &w, begin);
+    for (int64_t r = begin; r < end; r++, walk_next(g, &w)) gather_run(g->size, m, g->out + r * bytes + i * size, from + w.offset * size, offset);
   }
-  for (int64_t r = begin; r < end && !alike; r++) {
+  if (alike) return;
+  walk_begin(g, &w, begin);
+  for (int64_t r = begin; r < end; r += many) {
+    int64_t rows = end - r < many ? end - r : many;
     for (int64_t i = 0; i < width; i += CHUNK) {
       int64_t m = width - i < CHUNK ? width - i : CHUNK;
-      cpu_load_indices(t, r * width + i, m, g->a->shape[g->axis], index);
-      gather_run(g, r, i, m, index);
+      row_offsets(g, r, rows, i, m, offset);
+      for (int64_t k = 0; k < rows; k++) {
+        gather_run(g->size, m, g->out + (r + k) * bytes + i * size, from + w.offset * size, offset + k * m);
+        if (i + m == width) walk_next(g, &w);
+      }
     }
   }
 }

@@ -172,7 +172,7 @@ static void scatter_rows(void *ctx, int64_t begin, int64_t end) {
     const char *from = (const char *)s->updates->data + cpu_offset(last, t->shape, s->updates->strides, r) * s->size;
     for (int64_t at = 0; at < width; at += CHUNK) {
       int64_t m = width - at < CHUNK ? width - at : CHUNK;
-      for (int64_t i = 0; i < m; i++) offset[i] = (at + i) * step;
+      cpu_steps(m, at * step, step, offset);
       cpu_add_offsets(t, r * width + at, m, s->out->shape[s->axis], along, offset);
       cpu_put(s->mode, s->out->dtype, m, to, offset, from + at * from_step * s->size, from_step);
     }

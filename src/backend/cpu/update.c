@@ -87,6 +87,9 @@ void cpu_put(enum mx_update_mode mode, enum mx_dtype dtype, int64_t n, void *d, 
   }
 }
 
+void cpu_steps(int64_t n, int64_t first, int64_t step, int64_t *dst) {
+  for (int64_t i = 0; i < n; i++, first += step) dst[i] = first;
+}
 void cpu_add_offsets(const struct mx_tensor *t, int64_t start, int64_t n, int64_t size, int64_t step, int64_t *dst) {
   const struct cpu_tile_table *table = cpu_tile_table();
   const char *from = t->data;
