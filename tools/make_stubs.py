@@ -169,6 +169,8 @@ def function(name, doc, owner, indent=""):
         sys.exit(f"make_stubs: {owner}.{name} shows no signature in its docstring")
     if name in ON_DEVICE and not indent:
         signatures += [on_device(head) for head in signatures]
+    if name in ("full", "full_like") and not indent:  # the standard's word for vals
+        signatures += [head.replace("vals:", "fill_value:") for head in signatures]
     out = []
     for head in signatures:
         head += "" if "->" in head else " -> Any"

@@ -65,6 +65,10 @@ def standard(x: mx.array) -> None:
     assert mx.zeros((2,), device=mx.cpu).shape == mx.ones(2, dtype=mx.int8, device=x.device).shape == mx.asarray([1, 2], device=mx.cpu).shape
     u, s, v = mx.linalg.svd(x, full_matrices=False)
     q, r = mx.linalg.qr(x, mode="complete")
+    w, small = mx.linalg.eigh(x @ x.T).eigenvalues, mx.linalg.pinv(x, rtol=0.1)
+    assert w.shape == (2,) and small.shape == u.shape and mx.linalg.slogdet(x).sign.size == 1
+    assert mx.full((2,), fill_value=3, device=mx.cpu).size == mx.full_like(w, fill_value=1).size == 2
+    assert mx.searchsorted(w, w, sorter=mx.argsort(w)).dtype == mx.uint32 and mx.fft.rfftfreq(4, dtype=mx.float64).dtype == mx.float64
     assert mx.repeat(x, [1, 2], axis=0).shape[0] == 3 and len(u) == len(q) and mx.fft.fftfreq(4, device=mx.cpu).size == 4
 
 
