@@ -276,6 +276,9 @@ static PyObject *do_minmax(const struct function *f, PyObject **v) {
 }
 
 static PyObject *do_count_nonzero(const struct function *f, PyObject **v) {
+  struct function sum = *f;
+  sum.impl = F(mlx_sum), sum.impl2 = F(mlx_sum_axes);
+  if (Array_Check(v[0]) && mlx_array_dtype(H(v[0])) == MLX_BOOL) return do_reduce(&sum, v);
   struct arg a;
   mlx_stream s;
   mlx_array truth = mlx_array_new();
@@ -283,8 +286,6 @@ static PyObject *do_count_nonzero(const struct function *f, PyObject **v) {
   int status = mlx_astype(&truth, a.h, MLX_BOOL, s);
   drop_arg(&a);
   PyObject *t = array_result(status, truth), *args[4] = {t, v[1], v[2], v[3]};
-  struct function sum = *f;
-  sum.impl = F(mlx_sum), sum.impl2 = F(mlx_sum_axes);
   PyObject *r = t ? do_reduce(&sum, args) : NULL;
   Py_XDECREF(t);
   return r;

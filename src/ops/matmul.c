@@ -245,6 +245,9 @@ mx_array *mx_inner(mx_build *b, mx_array *x, mx_array *y) {
   if (x->t.ndim == 0 || y->t.ndim == 0) return mx_multiply(b, x, y);
   if (x->t.shape[x->t.ndim - 1] != y->t.shape[y->t.ndim - 1])
     return mx_build_fail(b, MX_EVALUE, "[inner] a and b must have the same last dimension.");
+  /* Of vectors it is one program. Halves go to matmul, which does not round their products. */
+  enum mx_dtype d = mx_dtype_promote(x->t.dtype, y->t.dtype);
+  if (x->t.ndim == 1 && y->t.ndim == 1 && (d == MX_FLOAT32 || d == MX_FLOAT64)) return mx_sum(b, mx_multiply(b, x, y), NULL, 0, false);
   return mx_tensordot(b, x, y, (int[]){-1}, 1, (int[]){-1}, 1);
 }
 

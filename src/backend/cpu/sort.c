@@ -159,6 +159,7 @@ static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
                    .size = mx_dtype_size(t->dtype), .wide = mx_dtype_size(t->dtype) == 8, .inner = 1};
   if (t->size == 0) return MX_OK;
   s.n = t->shape[s.axis];
+  if (s.n == 1) return positions ? (memset(out[0]->data, 0, (size_t)out[0]->size * 4), MX_OK) : cpu_copy(t, out[0]);
   s.step = t->strides[s.axis];
   for (int d = s.axis + 1; d < t->ndim; d++) s.inner *= t->shape[d];
   if (s.n > UINT32_MAX && (positions || s.size > 1)) return mx_fail(MX_EVALUE, "[sort] An axis of %lld elements is too long: positions are uint32.", (long long)s.n);
