@@ -180,6 +180,15 @@ static bool fits(mx_build *b, const char *op, const int64_t *shape, int ndim, co
   return false;
 }
 
+/* A number in a dtype; itself, where it is one. */
+static mx_array *number_in(mx_build *b, mx_array *a, double value, enum mx_dtype d) {
+  return a->t.dtype == d ? a : mx_scalar(b, value, d);
+}
+/* (to - from) u + from; the difference of bounds of u's dtype rounds from double as it does in that. */
+static mx_array *spread(mx_build *b, mx_array *u, double from, double to) {
+  if (!u || (from == 0 && to == 1)) return u;
+  return mx_add(b, mx_multiply(b, mx_scalar(b, to - from, u->t.dtype), u), mx_scalar(b, from, u->t.dtype));
+}
 mx_array *mx_random_uniform(mx_build *b, mx_array *low, mx_array *high, const int64_t *shape, int ndim, enum mx_dtype dtype,
                             mx_array *key) {
   if (!mx_dtype_is_floating(dtype))
@@ -187,20 +196,17 @@ mx_array *mx_random_uniform(mx_build *b, mx_array *low, mx_array *high, const in
                          mx_dtype_name(dtype));
   double from, to;
   bool numbers = low && high && mx_is_number(low, &from) && mx_is_number(high, &to);
-  low = numbers ? mx_scalar(b, from, dtype) : mx_astype(b, low, dtype);
-  high = numbers ? mx_scalar(b, to, dtype) : mx_astype(b, high, dtype);
+  low = numbers ? number_in(b, low, from, dtype) : mx_astype(b, low, dtype);
+  high = numbers ? number_in(b, high, to, dtype) : mx_astype(b, high, dtype);
   if (!low || !high || !fits(b, "uniform", shape, ndim, low) || !fits(b, "uniform", shape, ndim, high)) return NULL;
   mx_array *u = uniform01(b, shape, ndim, dtype, key);
-  if (!numbers) return mx_add(b, mx_multiply(b, mx_subtract(b, high, low), u), low);
-  if (from == 0 && to == 1) return u; /* (1 - 0) u + 0 */
-  /* The difference of the rounded bounds rounds from double as it does in their dtype. */
-  if (mx_is_number(low, &from) && mx_is_number(high, &to)) high = mx_scalar(b, to - from, dtype);
-  return mx_add(b, mx_multiply(b, high, u), low);
+  if (numbers && mx_is_number(low, &from) && mx_is_number(high, &to)) return spread(b, u, from, to);
+  return mx_add(b, mx_multiply(b, mx_subtract(b, high, low), u), low);
 }
 /* Uniform in (-1, 1) and float32 at least: what the quantile functions below take. */
 static mx_array *uniform_open(mx_build *b, const int64_t *shape, int ndim, enum mx_dtype d, mx_array *key) {
   if (d != MX_FLOAT64) d = MX_FLOAT32;
-  return mx_random_uniform(b, mx_scalar(b, -below_one(d), d), mx_scalar(b, 1, d), shape, ndim, d, key);
+  return spread(b, uniform01(b, shape, ndim, d, key), -below_one(d), 1);
 }
 
 /* sqrt(2) * erfinv(u) is normal for u uniform in (-1, 1). A complex number has two independent parts of half the variance. */
@@ -227,9 +233,15 @@ mx_array *mx_random_normal(mx_build *b, const int64_t *shape, int ndim, enum mx_
   return loc ? mx_add(b, x, mx_astype(b, loc, dtype)) : x;
 }
 
-/* erf rounded once: the difference of two of them cancels, so an error of an ulp would show. */
-static mx_array *probability(mx_build *b, mx_array *x) {
-  return x ? mx_astype(b, mx_erf(b, mx_astype(b, x, MX_FLOAT64)), x->t.dtype) : NULL;
+/* erf(x / sqrt(2)), erf rounded once: the difference of two of them cancels, so an error of an ulp would show. */
+static mx_array *probability(mx_build *b, mx_array *x, mx_array *root2) {
+  double value, root;
+  if (!x || !root2) return NULL;
+  enum mx_dtype d = x->t.dtype;
+  if (!mx_is_number(x, &value) || !mx_is_number(root2, &root))
+    return mx_astype(b, mx_erf(b, mx_astype(b, mx_divide(b, x, root2), MX_FLOAT64)), d);
+  mx_array *quotient = mx_scalar(b, value / root, d); /* rounds from double as it does in the dtype */
+  return quotient && mx_is_number(quotient, &value) ? mx_scalar(b, erf(value), d) : NULL;
 }
 /* Normal, given that it lies in [lower, upper]: the quantile of a uniform number between the two probabilities. */
 mx_array *mx_random_truncated_normal(mx_build *b, mx_array *lower, mx_array *upper, const int64_t *shape, int ndim,
@@ -238,8 +250,7 @@ mx_array *mx_random_truncated_normal(mx_build *b, mx_array *lower, mx_array *upp
     return mx_build_fail(b, MX_EVALUE, "[trunc_normal] Can only generate with real floating point type, not %s.", mx_dtype_name(dtype));
   mx_array *root2 = mx_scalar(b, 1.4142135623730951, dtype);
   lower = mx_astype(b, lower, dtype), upper = mx_astype(b, upper, dtype);
-  mx_array *u = mx_random_uniform(b, probability(b, mx_divide(b, lower, root2)), probability(b, mx_divide(b, upper, root2)), shape, ndim,
-                                  dtype, key);
+  mx_array *u = mx_random_uniform(b, probability(b, lower, root2), probability(b, upper, root2), shape, ndim, dtype, key);
   return mx_maximum(b, mx_minimum(b, mx_multiply(b, root2, mx_erfinv(b, u)), upper), lower);
 }
 
