@@ -137,8 +137,9 @@ static PyObject *function_call(PyObject *self, PyObject *const *args, size_t nar
     v[fn->rest] = rest;
   }
   if (kwnames && take_keywords(fn, args + n, kwnames, v, &kwargs)) goto done;
-  for (int i = 0; i < fn->n; i++)
-    if (fn->required >> i & 1 && !v[i]) {
+  unsigned open = fn->required >> direct << direct; /* what position did not fill */
+  for (int i = (int)direct; open >> i; i++)
+    if (open >> i & 1 && !v[i]) {
       PyErr_Format(PyExc_TypeError, "%s() misses argument '%U'; signature: %s%s", fn->f->name, fn->names[i], fn->f->name,
                    fn->f->signature);
       goto done;

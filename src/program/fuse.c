@@ -125,6 +125,15 @@ static int stored_count(const struct fuser *s, const struct group *g) {
   return count;
 }
 
+/* Does node i join the one group of its consumers? */
+static bool join_consumers(struct fuser *s, int32_t i) {
+  const mx_node *n = s->f->nodes[i];
+  const struct item *it = &s->items[i];
+  if (is_reduction(n)) return join_squeeze(s, i, it->joint);
+  if (!is_elementwise(n) && !is_alias(n)) return false;
+  return !(it->stored && stored_count(s, &s->groups[it->joint]) >= MX_PROGRAM_OUTPUTS) && join(s, i, it->joint);
+}
+
 static int group_all(struct fuser *s) {
   const struct mx_fuse *f = s->f;
   for (int64_t i = 0; i < f->n; i++) s->items[i] = (struct item){.group = -1, .joint = -1};
@@ -137,12 +146,7 @@ static int group_all(struct fuser *s) {
     mx_node *n = f->nodes[i];
     struct item *it = &s->items[i];
     it->stored = n->nout > 1 || f->needed(f->ctx, &n->out[0], it->uses);
-    bool done = false;
-    if (!f->off && it->joint >= 0 && (is_elementwise(n) || is_alias(n)) &&
-        !(it->stored && stored_count(s, &s->groups[it->joint]) >= MX_PROGRAM_OUTPUTS))
-      done = join(s, (int32_t)i, it->joint);
-    if (!f->off && it->joint >= 0 && is_reduction(n)) done = join_squeeze(s, (int32_t)i, it->joint);
-    if (!done) {
+    if (f->off || it->joint < 0 || !join_consumers(s, (int32_t)i)) {
       if (group_new(s, (int32_t)i)) return MX_EMEMORY;
       struct group *g = &s->groups[it->group];
       it->stored = true;

@@ -194,7 +194,7 @@ static bool run_single(const struct mx_program_run *r) {
   const struct mx_instr *in = &p->code[0];
   int64_t n = 1;
   for (int d = 0; d < r->ndim; d++) n *= r->shape[d];
-  if (p->ninstr != 1 || p->nout != 1 || p->out[0] != p->nin || n > vm_share_from(p)) return false;
+  if (p->ninstr != 1 || p->nout != 1 || p->out[0] != p->nin || (n > BARE_TILE && n > vm_share_from(p))) return false;
   cpu_tile_fn fn = vm_kernel(in);
   _Alignas(64) char numbers[3][VM_MAX_TILE * 8];
   const void *at[3] = {NULL, NULL, NULL};
