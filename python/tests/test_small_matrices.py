@@ -186,6 +186,16 @@ def test_singular_values_and_vectors_of_any_rank(rank, batch, shape, dtype):
 
 
 @both
+def test_pinv_counts_small_values_by_its_own_tolerance(dtype):
+    x = np.stack([np.diag([1, 1e-3, v]) @ made(i, (3, 4), dtype) for i, v in enumerate((1e-5, 0, 1, 1e-2))]).astype(dtype)
+    rtol = np.array([1e-4, 0, 0.5, -1], dtype)
+    want = [np.linalg.pinv(one.astype("float64"), rcond=max(r, 1e-12)) for one, r in zip(x, rtol)]
+    got = la.pinv(mx.array(x, getattr(mx, dtype)), rtol=mx.array(rtol, getattr(mx, dtype)))
+    for one, other in zip(np.array(got), want):
+        np.testing.assert_allclose(one, other, rtol=0, atol=2e3 * EPS[dtype] * np.abs(other).max() ** 2)
+
+
+@both
 def test_vectors_of_matrices_far_from_one(dtype):
     big, low = (3e38, 1e-42) if dtype == "float32" else (1.7e308, 1e-320)
     graded = np.diag([1, 1e-3, 1e-9, 1e-25]) @ np.ones((4, 4))

@@ -120,9 +120,9 @@ int cpu_svd(const struct mx_call *c, struct mx_tensor *const *in, struct mx_tens
 
 /* ---- the pseudo-inverse V S⁺ Uᴴ; singular values up to rtol (else max(m, n) eps) times the largest count as zero ---- */
 
-static double tolerance(const struct cpu_linalg *l, enum mx_dtype real, int64_t at) {
+double cpu_linalg_tolerance(const struct cpu_linalg *l, int64_t at) {
   const struct mx_tensor *t = l->in[1];
-  if (!t) return (double)most(l->m, l->n) * (real == MX_FLOAT64 ? 0x1p-52 : 0x1p-23);
+  if (!t) return (double)most(l->m, l->n) * (l->lapack->real_size == 8 ? 0x1p-52 : 0x1p-23);
   return creal(cpu_linalg_get(t->dtype, t->data, cpu_offset(t->ndim - 2, t->shape, t->strides, at)));
 }
 
@@ -136,7 +136,7 @@ static int one_pinv(struct cpu_linalg *l, int64_t at, char *room) {
   if (!cpu_linalg_finite(f->dtype, a, m * n)) return CPU_LINALG_NOT_FINITE;
   int info = decompose(l, 'S', a, s, u, vh, room);
   if (info) return info;
-  double least = tolerance(l, real, at) * creal(cpu_linalg_get(real, s, 0));
+  double least = cpu_linalg_tolerance(l, at) * creal(cpu_linalg_get(real, s, 0));
   /* Of Aᵀ: U' (n × k) stands in vh, V'ᴴ (k × m) in u, by columns; row i of V'ᴴ is divided by the singular value. */
   for (int64_t i = 0; i < k; i++) {
     double value = creal(cpu_linalg_get(real, s, i)), by = value > least ? 1 / value : 0;

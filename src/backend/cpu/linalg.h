@@ -74,6 +74,9 @@ void cpu_linalg_put_det(const struct cpu_linalg *l, int64_t at, const void *diag
 /* The pivots of LU, `step` apart and counted from `first`, and the permutation; room for m integers. */
 void cpu_linalg_put_pivots(const struct cpu_linalg *l, int64_t at, const int *pivots, int64_t step, int first, void *room);
 
+/* What pinv of matrix `at` counts as zero, over the largest singular value. */
+double cpu_linalg_tolerance(const struct cpu_linalg *l, int64_t at);
+
 /* linalg_small.c: takes over where the matrices are real and small; called when everything else is set. */
 void cpu_linalg_small(struct cpu_linalg *l, cpu_linalg_one one);
 int cpu_small_solve(struct cpu_linalg *l, int64_t at, char *room); /* and inverses, where there is no second input */

@@ -17,7 +17,7 @@ struct cpu_small {
   bool (*symmetric)(int n, void *matrices, void *values, void *vectors);
   void (*qr)(int rows, int cols, int count, void *columns, void *q);
   bool (*svd)(int rows, int cols, int count, void *columns, void *values, void *right, void *left, void *spare);
-  bool (*pinv)(int rows, int cols, double least, void *columns, void *spare, void *out);
+  bool (*pinv)(int rows, int cols, const void *least, void *columns, void *spare, void *out);
 };
 /* The side of the largest matrices; of those that pay when there are fewer than FEW. */
 enum { LARGEST = 16, TINY = 4, FEW = 4 };
@@ -223,7 +223,9 @@ int cpu_small_pinv(struct cpu_linalg *l, int64_t at, char *room) {
   int64_t elements = (int64_t)l->m * l->n;
   int long_side = wide ? l->n : l->m;
   char *a = columns_of(l, at, &room), *out = cpu_linalg_take(&room, bytes_of(l, elements));
-  double least = long_side * (l->lapack->real_size == 8 ? 0x1p-52 : 0x1p-23);
+  void *least = cpu_linalg_take(&room, bytes_of(l, 1));
+  for (int64_t lane = 0; lane < l->unit; lane++)
+    cpu_linalg_put(l->lapack->dtype, least, lane, lane < count_at(l, at) ? cpu_linalg_tolerance(l, at + lane) : 0);
   bool done = l->small->pinv(long_side, l->k, least, a, room, out);
   judge_values(l, at, out, done);
   gather(l, l->out[0], at, elements, wide ? turned(l, l->m, l->n, out, &room) : out);
