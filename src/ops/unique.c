@@ -5,18 +5,21 @@
 
 static const int first_axis = 0;
 
+/* Whether each of n elements in order is the first of its kind. */
+static mx_array *first_of_kind(mx_build *b, mx_array *sorted, int64_t n) {
+  mx_array *first = mx_ones(b, (int64_t[]){n ? 1 : 0}, 1, MX_BOOL);
+  if (n < 2) return first;
+  mx_array *next = mx_slice(b, sorted, (int64_t[]){1}, &n, (int64_t[]){1});
+  mx_array *last = mx_slice(b, sorted, (int64_t[]){0}, (int64_t[]){n - 1}, (int64_t[]){1});
+  return mx_concatenate(b, (mx_array *[]){first, mx_not_equal(b, next, last)}, 2, 0);
+}
 /* The flattened array in order, where each element came from, and whether it is the first of its kind. */
 bool mx_unique_order(mx_build *b, mx_array *a, mx_array **sorted, mx_array **order, mx_array **fresh) {
   int64_t n = a->t.size;
   mx_array *flat = mx_reshape(b, a, &n, 1);
   *order = mx_argsort(b, flat, &first_axis);
   *sorted = mx_take_along_axis(b, flat, *order, &first_axis);
-  *fresh = mx_ones(b, (int64_t[]){n ? 1 : 0}, 1, MX_BOOL);
-  if (n > 1) {
-    mx_array *next = mx_slice(b, *sorted, (int64_t[]){1}, &n, (int64_t[]){1});
-    mx_array *last = mx_slice(b, *sorted, (int64_t[]){0}, (int64_t[]){n - 1}, (int64_t[]){1});
-    *fresh = mx_concatenate(b, (mx_array *[]){*fresh, mx_not_equal(b, next, last)}, 2, 0);
-  }
+  *fresh = first_of_kind(b, *sorted, n);
   return !b->status;
 }
 /* Each element's place among the distinct ones, of a's shape. */
@@ -48,17 +51,20 @@ void mx_unique(mx_build *b, mx_array *a, int64_t size, mx_array *fill, mx_array 
     mx_build_fail(b, MX_EVALUE, "[unique] A fill value is required for an empty input with a non-zero size.");
     return;
   }
-  if (!mx_unique_order(b, a, &sorted, &order, &fresh)) return;
+  mx_array *ordered, *first; /* values and counts do not ask where an element came from: sorted is quicker than ordered */
+  if (!mx_unique_order(b, a, &ordered, &order, &first)) return;
+  sorted = mx_sort(b, mx_reshape(b, a, &n, 1), &first_axis);
+  fresh = first_of_kind(b, sorted, n);
   mx_array *places = mx_arange(b, 0, (double)n, 1, MX_INT64), *slots = mx_arange(b, 0, (double)size, 1, MX_INT64);
   mx_array *found = mx_sum(b, mx_astype(b, fresh, MX_INT64), NULL, 0, false), *none = mx_scalar(b, 0, MX_INT64);
   mx_array *valid = mx_less(b, slots, found), *more = mx_less(b, mx_add(b, slots, mx_scalar(b, 1, MX_INT64)), found);
-  mx_array *values = mx_masked_gather(b, sorted, fresh, n), *index = mx_masked_gather(b, order, fresh, n);
+  mx_array *values = mx_masked_gather(b, sorted, fresh, n), *index = mx_masked_gather(b, order, first, n);
   mx_array *begin = mx_masked_gather(b, places, fresh, n);
   mx_array *end = mx_where(b, more, fitted(b, fitted(b, mx_slice(b, begin, (int64_t[]){1}, &n, (int64_t[]){1}), n), size), mx_scalar(b, (double)n, MX_INT64));
   fill = fill ? mx_astype(b, fill, a->t.dtype) : first_of(b, values);
   out[0] = mx_where(b, valid, fitted(b, values, size), fill);
   out[1] = mx_where(b, valid, fitted(b, index, size), n ? first_of(b, index) : mx_scalar(b, 0, MX_UINT32));
-  mx_array *inverse = mx_unique_inverse(b, a, order, fresh, MX_INT64);
+  mx_array *inverse = mx_unique_inverse(b, a, order, first, MX_INT64);
   out[2] = mx_astype(b, mx_minimum(b, inverse, mx_scalar(b, size ? (double)size - 1 : 0, MX_INT64)), MX_UINT32);
   out[3] = mx_astype(b, mx_where(b, valid, mx_subtract(b, end, fitted(b, begin, size)), none), MX_INT32);
 }

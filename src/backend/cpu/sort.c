@@ -1,6 +1,6 @@
 /* sort.c: Sort and ArgSort along one axis: stable, NaN last; Partition and ArgPartition, which stop at the element of one rank.
- * Invariant: values become unsigned keys of the same order (equal values equal keys), so one sort serves every dtype; values
- * are taken back by position, so zeros keep their signs and NaNs their bits. */
+ * Invariant: values become unsigned keys of the same order (equal values equal keys), so one sort serves every dtype; rows with -0
+ * or NaN are taken back by position, so zeros keep their signs and NaNs their bits. */
 #include "backend/cpu/copy.h"
 #include "backend/cpu/kernels.h"
 #include "backend/cpu/order.h"
@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { SHORT_RUN = 512, SHARED_RUN = 1 << 15, MERGE_PARTS = 4, GRAIN = 1 << 14 };
+enum { SHORT_RUN = 512, SHARED_RUN = 1 << 15, PIECES = 32, GRAIN = 1 << 14 };
 
 #define KEY uint32_t
 #define BITS 32
@@ -37,11 +37,22 @@ static size_t room_of(const struct cpu_sort *s) {
   return s->size == 1 ? 64 : MX_ALIGN_UP((size_t)s->n * (s->wide ? 32 : 24), 64);
 }
 
-/* The whole order: positions, and keys. */
-static void order_row(const struct cpu_sort *s, void *a, uint32_t *ia, void *b, uint32_t *ib, bool shared) {
-  for (int64_t i = 0; i < s->n; i++) ia[i] = (uint32_t)i;
-  if (s->wide) (shared ? sort_shared_64 : sort_64)(s->n, a, ia, b, ib);
-  else (shared ? sort_shared_32 : sort_32)(s->n, a, ia, b, ib);
+/* The whole order of a row: positions. Keys of 32 bits stand above them in one word; room: as many words again. */
+static void order_narrow(const struct cpu_sort *s, const char *from, uint64_t *words, uint64_t *room, uint32_t *at, int threads) {
+  int64_t n = s->n;
+#define KEYS(bits, kbits, expr)                                                                               \
+  for (int64_t i = 0; i < n; i++) {                                                                           \
+    uint##bits##_t u = ((const uint##bits##_t *)(const void *)from)[i];                                       \
+    words[i] = (uint64_t)(expr) << 32 | (uint64_t)i;                                                          \
+  }
+  CPU_KEYS(s->in->dtype, KEYS)
+#undef KEYS
+  sort_64(n, words, NULL, room, NULL, 4, threads);
+  for (int64_t i = 0; i < n; i++) at[i] = (uint32_t)words[i];
+}
+static void order_wide(int64_t n, uint64_t *a, uint32_t *ia, uint64_t *b, uint32_t *ib, int threads) {
+  for (int64_t i = 0; i < n; i++) ia[i] = (uint32_t)i;
+  sort_64(n, a, ia, b, ib, 0, threads);
 }
 
 int64_t cpu_sort_offset(const struct cpu_sort *s, int64_t row) {
@@ -56,13 +67,12 @@ int64_t cpu_sort_offset(const struct cpu_sort *s, int64_t row) {
 }
 
 /* A row of bytes in pieces that threads share: counted, then put where the counts say. Needs no room, however long the row is. */
-enum { BYTE_PIECES = 16 };
 struct bytes {
   const struct cpu_sort *s;
   const uint8_t *from;
   char *to;
   uint8_t flip; /* makes keys of values */
-  int64_t piece, at[BYTE_PIECES][256];
+  int64_t piece, at[PIECES][256];
 };
 static void count_bytes(void *ctx, int64_t begin, int64_t end) {
   struct bytes *b = ctx;
@@ -86,8 +96,8 @@ static void put_bytes(const struct bytes *b, int v, int64_t first, int64_t n) {
   if (b->s->inner == 1) memset(b->to + first, x, (size_t)n);
   else for (int64_t i = first; i < first + n; i++) b->to[i * b->s->inner] = (char)x;
 }
-static void sort_bytes(const struct cpu_sort *s, const char *from, char *to, bool shared) {
-  int64_t pieces = shared ? BYTE_PIECES : 1, sum = 0;
+static void sort_bytes(const struct cpu_sort *s, const char *from, char *to, int threads) {
+  int64_t pieces = threads > 1 ? PIECES : 1, sum = 0;
   struct bytes b = {.s = s, .from = (const uint8_t *)from, .to = to, .flip = s->in->dtype == MX_INT8 ? 0x80 : 0, .piece = (s->n + pieces - 1) / pieces};
   cpu_parallel_for(pieces, 1, count_bytes, &b);
   for (int v = 0; v < 256; v++) {
@@ -102,29 +112,50 @@ static void sort_bytes(const struct cpu_sort *s, const char *from, char *to, boo
   if (s->positions) cpu_parallel_for(pieces, 1, put_positions, &b);
 }
 
+/* A row of values by keys that turn back into them, without positions. False where such a key does not tell all: -0, NaN. */
+static bool sort_values(const struct cpu_sort *s, const char *from, char *to, void *a, void *b, int threads) {
+  const struct cpu_tile_table *table = cpu_tile_table();
+  int64_t n = s->n;
+  if (s->positions || s->kth >= 0 || s->size < 4 || s->inner != 1 || s->in->dtype == MX_COMPLEX64) return false;
+  if (table->sort_keys(s->in->dtype, 1, n, a, 0, from, 0)) return false;
+#define SORT(bits)                                                                                            \
+  uint##bits##_t *k = a, sign = (uint##bits##_t)1 << (bits - 1); /* the table's keys are signed */            \
+  for (int64_t i = 0; i < n; i++) k[i] ^= sign;                                                               \
+  sort_##bits(n, k, NULL, b, NULL, 0, threads);                                           \
+  for (int64_t i = 0; i < n; i++) k[i] ^= sign;
+  if (s->wide) {
+    SORT(64)
+  } else {
+    SORT(32)
+  }
+#undef SORT
+  table->sort_values(s->in->dtype, 1, n, to, 0, a, 0);
+  return true;
+}
+
 static char *result_of(const struct cpu_sort *s, int64_t row) {
   return (char *)s->out->data + (row / s->inner * s->n * s->inner + row % s->inner) * (int64_t)(s->positions ? 4 : s->size);
 }
-static void sort_row(const struct cpu_sort *s, int64_t row, char *room, bool shared) {
+static void sort_row(const struct cpu_sort *s, int64_t row, char *room, int threads) {
   const struct mx_tensor *t = s->in;
   int64_t n = s->n, offset = cpu_sort_offset(s, row);
-  size_t key = s->wide ? 8 : 4;
-  char *a = room, *b = a + (size_t)n * key, *values = b + (size_t)n * key;
-  uint32_t *ia = (uint32_t *)(values + (size_t)n * 8), *ib = ia + n;
-  if (!s->wide) ia = (uint32_t *)(values + (size_t)n * 4), ib = ia + n;
+  char *a = room, *b = a + n * 8, *values = b + n * 8;
+  uint32_t *ia = (uint32_t *)(values + n * (s->wide ? 8 : 4)), *ib = ia + n;
   const char *from = (const char *)t->data + offset * (int64_t)s->size;
   char *to = result_of(s, row);
-  if (s->size == 1) return sort_bytes(s, from, to, shared); /* a whole order is a partition too */
+  if (s->size == 1) return sort_bytes(s, from, to, threads); /* a whole order is a partition too */
   if (s->step != 1) {
     cpu_tile_table()->load_strided[s->size == 1 ? 0 : s->size == 2 ? 1 : s->size == 4 ? 2 : 3](n, values, from, s->step);
     from = values;
   }
-  keys_of(t->dtype, n, a, from);
-  if (s->kth >= 0) {
-    if (s->wide) partition_64(n, (uint64_t *)a, ia, (uint64_t *)b, s->kth);
-    else partition_32(n, (uint32_t *)a, ia, (uint32_t *)b, s->kth);
+  if (sort_values(s, from, to, a, b, threads)) return;
+  if (s->kth < 0 && !s->wide) {
+    order_narrow(s, from, (uint64_t *)a, (uint64_t *)b, ia, threads);
   } else {
-    order_row(s, a, ia, b, ib, shared);
+    keys_of(t->dtype, n, a, from);
+    if (s->kth < 0) order_wide(n, (uint64_t *)a, ia, (uint64_t *)b, ib, threads);
+    else if (s->wide) partition_64(n, (uint64_t *)a, ia, (uint64_t *)b, s->kth);
+    else partition_32(n, (uint32_t *)a, ia, (uint32_t *)b, s->kth);
   }
   if (s->positions) {
     cpu_store_strided(4, n, to, s->inner, ia);
@@ -149,7 +180,7 @@ void cpu_sort_rows(void *ctx, int64_t begin, int64_t end) {
     s->short_of_memory = true;
     return;
   }
-  for (int64_t r = begin; r < end; r++) sort_row(s, r, room->host, false);
+  for (int64_t r = begin; r < end; r++) sort_row(s, r, room->host, 1);
   mx_buffer_unref(room);
 }
 
@@ -164,11 +195,12 @@ static int sort(const struct mx_call *c, struct mx_tensor *const *in, struct mx_
   for (int d = s.axis + 1; d < t->ndim; d++) s.inner *= t->shape[d];
   if (s.n > UINT32_MAX && (positions || s.size > 1)) return mx_fail(MX_EVALUE, "[sort] An axis of %lld elements is too long: positions are uint32.", (long long)s.n);
   int64_t rows = t->size / s.n;
-  if (rows < cpu_pool_threads() && s.n > SHARED_RUN) { /* few long rows: threads share each */
+  int threads = cpu_pool_threads();
+  if (rows < threads && s.n > SHARED_RUN) { /* few long rows: threads share each */
     struct mx_buffer *room;
     int status = mx_buffer_new(&room, room_of(&s), MX_MEMORY_HOST);
     if (status) return status;
-    for (int64_t r = 0; r < rows; r++) sort_row(&s, r, room->host, true);
+    for (int64_t r = 0; r < rows; r++) sort_row(&s, r, room->host, threads);
     mx_buffer_unref(room);
     return MX_OK;
   }

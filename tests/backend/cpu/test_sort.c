@@ -1,6 +1,8 @@
 /* test_sort.c: sort, argsort and argreduce against plain loops. */
 #include "tensors.h"
 
+#include "backend/cpu/pool.h"
+
 /* The order of the kernels: NaN last, then by value (complex: by real part, then imaginary). */
 static bool before(const struct mx_tensor *t, int64_t i, int64_t j) {
   double parts[2][2] = {{get(t, i), 0}, {get(t, j), 0}};
@@ -114,11 +116,41 @@ TEST(partitions_of_long_rows_have_two_ranks_in_their_places) {
 }
 
 TEST(long_rows_are_sorted_by_their_digits_and_by_threads) {
-  const enum mx_dtype dtypes[] = {MX_UINT8, MX_FLOAT16, MX_FLOAT32, MX_INT64, MX_COMPLEX64};
+  const enum mx_dtype dtypes[] = {MX_UINT8, MX_FLOAT16, MX_UINT16, MX_INT32, MX_FLOAT32, MX_INT64, MX_FLOAT64, MX_COMPLEX64};
   for (int i = 0; i < MX_COUNT(dtypes); i++) {
     check_sort(dtypes[i], 2, INTS(3, 5000), 1, ROWS);
     check_sort(dtypes[i], 1, INTS(100003), 0, GAPS);
   }
+}
+
+static int ascending(const void *x, const void *y) {
+  double a = *(const double *)x, b = *(const double *)y;
+  return (a > b) - (a < b);
+}
+TEST(long_rows_of_any_digits_without_nan_are_sorted_on_one_thread_and_on_many) {
+  static double want[70001];
+  const enum mx_dtype dtypes[] = {MX_INT16, MX_INT32, MX_UINT32, MX_INT64, MX_UINT64, MX_FLOAT16, MX_FLOAT32, MX_FLOAT64};
+  const int64_t lengths[] = {600, 70001};
+  int before = cpu_pool_set_threads(0);
+  for (int i = 0; i < 2 * MX_COUNT(dtypes); i++)
+    for (int threads = 1; threads <= 4; threads += 3) {
+      enum mx_dtype d = dtypes[i / 2];
+      int64_t n = lengths[i % 2], axis = 0, wrong = 0;
+      struct mx_tensor *a = tensor_new(d, 1, &n, i & 2 ? BACKWARD : ROWS), *out = tensor_new(d, 1, &n, ROWS);
+      int bits = mx_dtype_size(d) == 2 ? 11 : mx_dtype_size(d) == 4 ? 24 : 50; /* what doubles and the dtype hold exactly */
+      for (int64_t k = 0; k < n; k++) {
+        double v = (double)(((int64_t)random_bits32() << 28 ^ random_bits32()) & ((1ll << bits) - 1));
+        set(a, k, mx_dtype_is_unsigned(d) ? v : v - (double)(1ll << (bits - 1)) + (v == (double)(1ll << (bits - 1))));
+        want[k] = get(a, k);
+      }
+      cpu_pool_set_threads(threads);
+      CHECK_OK(run_kernel(cpu_sort, NULL, &axis, 1, IN(a), out));
+      qsort(want, (size_t)n, sizeof *want, ascending);
+      for (int64_t k = 0; k < n; k++) wrong += get(out, k) != want[k];
+      CHECK_INT(wrong, 0);
+      tensors_free();
+    }
+  cpu_pool_set_threads(before);
 }
 
 static int64_t extreme_of(const struct mx_tensor *t, int64_t row, int64_t n, int64_t inner, int32_t op) {
