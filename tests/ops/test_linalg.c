@@ -51,6 +51,41 @@ TEST_TORTURE(decompositions_of_a_batch) {
   END;
 }
 
+/* The largest difference of two arrays of one shape, beside what is evaluated with it. */
+static mx_array *apart(mx_build *b, mx_array *x, mx_array *y) {
+  return mx_max(b, mx_abs(b, mx_subtract(b, x, y)), NULL, 0, false);
+}
+static mx_array *columns_by(mx_build *b, mx_array *u, mx_array *s) {
+  return mx_multiply(b, mx_part(b, u, false, 0, s->t.shape[1]), mx_expand_dims(b, s, (int[]){1}, 1));
+}
+/* Sides on both sides of 16 and of a vector's lanes; the sines make matrices of rank 2, the cosines of squares whole ones. */
+static void check_stack(int64_t batch, int64_t m, int64_t n, bool whole, enum mx_dtype d) {
+  BEGIN;
+  mx_array *steps = mx_arange(b, 0, (double)(batch * m * n), 1, d), *q[2], *f[3], *w[2], *all[6];
+  mx_array *a = whole ? mx_cos(b, mx_multiply(b, steps, steps)) : mx_sin(b, steps);
+  a = mx_reshape(b, a, (int64_t[]){batch, m, n}, 3);
+  mx_array *square = mx_matmul(b, a, mx_adjoint(b, a)), *firm = mx_add(b, square, mx_eye(b, m, m, 0, d));
+  mx_linalg_qr(b, a, q);
+  mx_linalg_svd(b, a, false, f);
+  mx_linalg_eigh(b, square, "L", w);
+  all[0] = apart(b, mx_matmul(b, q[0], q[1]), a);
+  all[1] = apart(b, mx_matmul(b, columns_by(b, f[0], f[1]), mx_part(b, f[2], true, 0, m < n ? m : n)), a);
+  all[2] = apart(b, mx_matmul(b, columns_by(b, w[1], w[0]), mx_adjoint(b, w[1])), square);
+  all[3] = apart(b, mx_matmul(b, mx_matmul(b, a, mx_linalg_pinv(b, a, NULL)), a), a);
+  all[4] = apart(b, mx_matmul(b, firm, mx_linalg_solve(b, firm, a)), a);
+  mx_array *l = mx_linalg_cholesky(b, firm, false), *k = mx_linalg_tri_inv(b, l, false);
+  all[5] = apart(b, mx_matmul(b, mx_matmul(b, k, firm), mx_adjoint(b, k)), mx_broadcast_to(b, mx_eye(b, m, m, 0, d), firm->t.shape, 3));
+  if (computed(all, 6))
+    for (int i = 0; i < 6; i++) CHECK_NEAR(text_value(all[i], 0, false), 0, d == MX_FLOAT64 ? 1e-11 : 1e-3);
+  END;
+}
+TEST(stacks_of_matrices_are_what_their_factors_make) {
+  static const int64_t sides[][2] = {{1, 1}, {1, 5}, {4, 4}, {5, 3}, {16, 16}, {16, 9}, {7, 16}, {17, 4}}, counts[] = {1, 3, 16, 37};
+  for (int i = 0; i < MX_COUNT(sides); i++)
+    for (int j = 0; j < MX_COUNT(counts); j++)
+      for (int k = 0; k < 4; k++) check_stack(counts[j], sides[i][0], sides[i][1], k & 1, k & 2 ? MX_FLOAT64 : MX_FLOAT32);
+}
+
 TEST(singular_matrices_fail_and_the_next_evaluation_works) {
   BEGIN;
   mx_array *bad = mx_linalg_inv(b, A("float32 (2,2,2): 1 0 0 1 1 2 2 4")), *good = mx_linalg_det(b, A("complex64 (1,1): 2+1j"));
