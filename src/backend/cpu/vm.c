@@ -226,7 +226,7 @@ int cpu_program_run(const struct mx_program_run *r) {
   m.stream = streamed(r, m.size);
   int status = vm_prepare(&vm, r, &space, mode, mode == VM_BLOCKS ? 0 : ~m.stream, mode == VM_LINEAR ? m.stream : 0);
   if (status) return status;
-  if (mode == VM_LINEAR && vm.nregs == 0) vm.tile = BARE_TILE;
+  if (vm.bare || (mode == VM_LINEAR && vm.nregs == 0)) vm.tile = BARE_TILE;
   m.vm = &vm;
   m.space = &space;
   m.out = r->out;

@@ -40,6 +40,7 @@ struct vm {
   int tile; /* elements */
   int nregs;
   size_t reg_bytes;
+  bool bare; /* one chain, straight into the output: a scalar is read where it stands, once a vector */
   enum vm_place in_place[MX_PROGRAM_INPUTS];
   int8_t in_reg[MX_PROGRAM_INPUTS];
   int64_t period[MX_PROGRAM_INPUTS];

@@ -99,7 +99,8 @@ void vm_load_linear(struct vm_worker *w, const struct vm_space *s, const int64_t
     char *reg = register_of(w, k);
     w->value[k] = reg;
     if (vm->in_place[k] == VM_SCALAR) {
-      if (!is_kept(w, k, data, 0, n)) cpu_splat(vm->in_size[k], n, reg, data);
+      if (vm->bare) w->value[k] = data;
+      else if (!is_kept(w, k, data, 0, n)) cpu_splat(vm->in_size[k], n, reg, data);
     } else if (vm->in_place[k] == VM_PERIODIC) {
       if (!is_kept(w, k, data, start % vm->period[k], n)) load(reg, data, vm->in_size[k], s, s->strides[k], start, n);
     } else {

@@ -170,8 +170,8 @@ static int plan_chain(struct vm *vm, const struct outlook *l, const struct regis
     v = vm->p->nin + i + n++;
     if (l->reads[v] != 1 || g->last[v] == MX_PROGRAM_INSTRS) break;
   }
-  if (n == 1 && vm->steps[i].what != CPU_CHAIN_QUOTIENT && streamed_output(l, g, v, i) < 0) return 0;
-  return n;
+  if (n != 1 || vm->steps[i].what == CPU_CHAIN_QUOTIENT || streamed_output(l, g, v, i) >= 0) return n;
+  return cpu_tile_table()->has_quotient && is_scalar(vm, vm->steps[i].other); /* with wide vectors: a load less */
 }
 
 /* Instruction i, or the chain that it begins: its kernel, and where its result goes. Returns the instruction after, or -1 where
@@ -197,6 +197,15 @@ static int plan_code(struct vm *vm, const struct outlook *l, struct registers *g
   return end + 1;
 }
 
+/* See vm.h: a chain that begins with a scalar would read on behind it. */
+static bool is_bare(const struct vm *vm) {
+  const struct vm_code *c = &vm->code[0];
+  if (vm->mode != VM_LINEAR || vm->p->ninstr == 0 || c->fn || c->length != vm->p->ninstr || c->place == VM_REGISTER) return false;
+  for (int k = 0; k < vm->p->nin; k++)
+    if (vm->in_place[k] != VM_CONTIGUOUS && vm->in_place[k] != VM_SCALAR) return false;
+  return vm->in_place[vm->steps[0].from] == VM_CONTIGUOUS;
+}
+
 int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_space *s, enum vm_mode mode, uint32_t direct, uint32_t stream) {
   const struct mx_program *p = vm->p = r->program;
   struct registers g;
@@ -218,6 +227,7 @@ int vm_prepare(struct vm *vm, const struct mx_program_run *r, const struct vm_sp
     if (next < 0)
       return mx_fail(MX_ETYPE, "[eval] The operation number %d is not defined for %s.", in->prim, mx_dtype_name((enum mx_dtype)in->key));
   }
+  vm->bare = is_bare(vm);
   /* Blocks outgrow the first cache for the sake of longer rows, of which memory delivers more in the same time. */
   size_t room = mode == VM_BLOCKS ? VM_REGS_BYTES : VM_L1_BYTES, most = mode == VM_BLOCKS && widest > 1 ? 4 * VM_MAX_TILE : VM_MAX_TILE;
   size_t tile = room / (widest * (size_t)(vm->nregs ? vm->nregs : 1)) & ~(size_t)(VM_MIN_TILE - 1);
