@@ -49,8 +49,7 @@ static void (*handler_call)(const char *, void *);
 static void *handler_data;
 static void (*handler_release)(void *);
 
-int mx_boundary(int status) {
-  if (MX_LIKELY(status == MX_OK)) return MX_OK;
+int mx_boundary_fail(int status) {
   mx_lock(&handler_lock);
   void (*call)(const char *, void *) = handler_call;
   void *data = handler_data;

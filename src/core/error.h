@@ -24,7 +24,8 @@ enum mx_status mx_error_class(void);
 void mx_error_clear(void);
 
 /* What a public function returns through: a non-zero status is told to the handler once (mlx_set_error_handler), then returned. */
-int mx_boundary(int status);
+int mx_boundary_fail(int status);
+static inline int mx_boundary(int status) { return MX_LIKELY(status == MX_OK) ? MX_OK : mx_boundary_fail(status); }
 /* handler NULL: the default, which prints one line to stderr. release(data) is called when the handler is replaced. */
 void mx_error_set_handler(void (*handler)(const char *text, void *data), void *data, void (*release)(void *data));
 

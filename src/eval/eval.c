@@ -304,7 +304,7 @@ static void eval_drop(struct eval *e) {
   mx_walk_free(&e->order);
   mx_arena_free(&e->arena);
   mx_free(e->jobs);
-  mx_error_release(&e->error);
+  if (e->failed) mx_error_release(&e->error);
   if (e->heap) mx_free(e);
 }
 

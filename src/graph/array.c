@@ -151,7 +151,7 @@ static void node_free(mx_node *n) {
     for (int i = 0; i < n->nin; i++) mx_unref(n->in[i]);
   for (int i = 0; i < n->nout; i++) output_release(&n->out[i]);
   mx_object_unref(n->p.obj);
-  mx_trace_unref(n->trace);
+  if (n->trace) mx_trace_unref(n->trace);
   if (n->error) {
     mx_error_release(n->error);
     mx_free(n->error);
@@ -228,7 +228,7 @@ void mx_node_drop_stolen(mx_node *n) {
 }
 
 void mx_node_detach(mx_node *n) {
-  if (!mx_trace_keeps(n) && mx_node_steal(n)) mx_node_drop_stolen(n);
+  if (!(n->trace && mx_trace_keeps(n)) && mx_node_steal(n)) mx_node_drop_stolen(n);
 }
 
 struct mx_call mx_node_call(mx_node *n, mx_array *const *in, mx_array **outs) {

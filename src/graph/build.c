@@ -109,7 +109,7 @@ static int apply(mx_build *b, const struct mx_prim *prim, mx_array *const *in, i
     struct mx_trace *t = in[i]->node->trace;
     if (t && (!n->trace || t->id > n->trace->id)) n->trace = t;
   }
-  n->trace = mx_trace_ref(mx_trace_alive(n->trace));
+  if (n->trace) n->trace = mx_trace_ref(mx_trace_alive(n->trace));
   if (nout > 1) mx_node_ref(n); /* held while outputs are handed over: the build may refuse one */
   for (int i = 0; i < nout; i++) out[i] = mx_build_own(b, mx_ref(&n->out[i]));
   if (nout > 1) mx_node_unref(n);

@@ -19,8 +19,10 @@ struct mx_trace *mx_trace_ref(struct mx_trace *t); /* NULL is fine */
 void mx_trace_unref(struct mx_trace *t);
 /* The innermost active trace at or outside t, or NULL. */
 struct mx_trace *mx_trace_alive(struct mx_trace *t);
-bool mx_trace_wants(const mx_node *n); /* would an active grad trace keep the inputs of n? */
-/* True when an active grad trace keeps the inputs of n; n is then on its list. */
+struct mx_trace *mx_trace_keeper(struct mx_trace *t); /* the innermost active grad trace at or outside t, or NULL */
+/* Would an active grad trace keep the inputs of n? */
+static inline bool mx_trace_wants(const mx_node *n) { return n->trace && mx_trace_keeper(n->trace); }
+/* True when an active grad trace keeps the inputs of n, which has a trace; n is then on its list. */
 bool mx_trace_keeps(mx_node *n);
 
 #endif

@@ -41,17 +41,14 @@ struct mx_trace *mx_trace_alive(struct mx_trace *t) {
   return t;
 }
 
-static struct mx_trace *keeper(struct mx_trace *t) {
+struct mx_trace *mx_trace_keeper(struct mx_trace *t) {
   for (t = mx_trace_alive(t); t && t->kind != MX_TRACE_GRAD;) t = mx_trace_alive(t->parent);
   return t;
 }
 
-bool mx_trace_wants(const mx_node *n) { return n->trace && keeper(n->trace); }
-
 bool mx_trace_keeps(mx_node *n) {
-  if (!n->trace) return false;
   mx_lock(&trace_lock);
-  struct mx_trace *t = keeper(n->trace);
+  struct mx_trace *t = mx_trace_keeper(n->trace);
   if (t && t->nheld == t->cap) {
     int64_t cap = t->cap ? 2 * t->cap : 64;
     mx_node **held = mx_realloc(t->held, (size_t)cap * sizeof *held);
