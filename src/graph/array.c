@@ -89,8 +89,8 @@ mx_node *mx_node_new(const struct mx_prim *prim, mx_array *const *in, int nin, c
   static const struct mx_params none;
   static const mx_node blank;
   if (!params) params = &none;
-  int64_t sizes[1], *size = sizes;
-  if (nout > 1 && !(size = mx_malloc((size_t)nout * sizeof *size))) return NULL;
+  int64_t sizes[2], *size = sizes;
+  if (nout > MX_COUNT(sizes) && !(size = mx_malloc((size_t)nout * sizeof *size))) return NULL;
   size_t dims = 0;
   int status = MX_OK;
   for (int i = 0; i < nout && !status; i++) {

@@ -98,11 +98,11 @@ static int apply(mx_build *b, const struct mx_prim *prim, mx_array *const *in, i
   if (b->status) return b->status;
   struct mx_call call = {.prim = prim, .stream = b->stream, .in = in, .nin = nin, .nout = nout};
   if (params) call.p = *params;
-  struct mx_spec one, *specs = &one;
-  if (nout > 1 && !(specs = mx_malloc((size_t)nout * sizeof *specs))) return b->status = MX_EMEMORY;
+  struct mx_spec few[2], *specs = few;
+  if (nout > MX_COUNT(few) && !(specs = mx_malloc((size_t)nout * sizeof *specs))) return b->status = MX_EMEMORY;
   int status = prim->infer(&call, specs);
   mx_node *n = status ? NULL : mx_node_new(prim, in, nin, params, specs, nout, 0, NULL);
-  if (nout > 1) mx_free(specs);
+  if (specs != few) mx_free(specs);
   if (!n) return b->status = status ? status : (int)mx_error_class();
   n->stream = b->stream;
   for (int i = 0; i < nin; i++) {
