@@ -41,8 +41,11 @@ static int fill_view(PyObject *self, mlx_array h, struct exported *e, Py_buffer 
                       .strides = strided ? e->strides : NULL};
   return 0;
 }
+/* The array whose export a signal's handler stopped last: NumPy drops the exception and asks for __array__ next, which raises it. */
+static _Thread_local PyObject *stopped;
 int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
   view->obj = NULL;
+  stopped = NULL;
   struct exported *e = PyMem_Malloc(sizeof *e);
   if (!e) {
     PyErr_NoMemory();
@@ -52,6 +55,7 @@ int array_get_buffer(PyObject *self, Py_buffer *view, int flags) {
   int status = hold_apart(self, &h) ? -1 : fill_view(self, h, e, view, flags);
   mlx_array_free(h);
   if (status) PyMem_Free(e);
+  if (status && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) stopped = self;
   return status;
 }
 void array_release_buffer(PyObject *self, Py_buffer *view) {
@@ -88,6 +92,10 @@ static PyObject *numpy_view(PyObject *self, PyObject *numpy) {
 /* What NumPy calls when it asks for more than the buffer. copy: True a copy in any case, False never, None where it must be. */
 static PyObject *do_numpy(const struct function *f, PyObject **v) { /* self, dtype, copy */
   (void)f;
+  if (stopped == v[0]) {
+    stopped = NULL;
+    return PyErr_SetNone(PyExc_KeyboardInterrupt), NULL;
+  }
   PyObject *numpy = PyImport_ImportModule("numpy"), *r = numpy ? numpy_view(v[0], numpy) : NULL, *wanted = NULL;
   if (r && v[1] && v[1] != Py_None && (wanted = PyObject_CallMethod(numpy, "dtype", "O", v[1]))) {
     PyObject *have = PyObject_GetAttrString(r, "dtype");

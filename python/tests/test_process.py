@@ -196,16 +196,19 @@ def test_ctrl_c_interrupts_a_wait_and_the_process_goes_on(wait):
     assert child.returncode == 0 and "interrupted\nalive\n" in out, (child.returncode, out, err)
 
 
-def test_ctrl_c_interrupts_an_evaluation_on_the_asking_thread():
-    code = """
-        import mlx.core as mx
+@pytest.mark.parametrize("wait", ["mx.eval(chain(x))", "np.asarray(chain(x))", "mx.eval(mx.compile(chain)(x))"])
+def test_ctrl_c_interrupts_an_evaluation_on_the_asking_thread(wait):
+    code = f"""
+        import mlx.core as mx, numpy as np
         x = mx.random.normal((600, 600))
         mx.eval(x)
-        for _ in range(3000):
-            x = mx.matmul(x, x) * 1e-3
+        def chain(x):
+            for _ in range(3000):
+                x = mx.matmul(x, x) * 1e-3
+            return x
         print("waiting", flush=True)
         try:
-            mx.eval(x)
+            {wait}
         except KeyboardInterrupt:
             print("interrupted", flush=True)
         assert (mx.array(1) + 1).item() == 2

@@ -321,7 +321,7 @@ static int run_steps(struct eval *e, const struct mx_stream *only) {
     }
     work += s->out[0]->t.size;
     status = step_run(e, s);
-    if (!status && work > 1 << 24) { /* a long evaluation on the asking thread can be interrupted between steps */
+    if (!status && work > MX_POLL_WORK) { /* a long evaluation on the asking thread can be interrupted between steps */
       work = 0;
       if ((status = mx_poll())) note_error(e);
     }

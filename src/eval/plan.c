@@ -5,6 +5,7 @@
 #include "core/thread.h"
 #include "eval/eval.h"
 #include "eval/run.h"
+#include "eval/stream.h"
 #include "eval/walk.h"
 
 #include <string.h>
@@ -294,6 +295,7 @@ static void release(struct mx_tensor *t) {
 static int run_all(const struct mx_plan *plan, struct mx_tensor **table, struct mx_tensor **args, bool *take, const bool *may_take) {
   const struct mx_plan_steps *s = plan->steps;
   int32_t first_slot = plan->nin + s->nconst;
+  int64_t work = 0;
   for (int64_t i = 0; i < s->nsteps; i++) {
     const struct plan_step *ps = &s->list[i];
     int nin = ps->step->nin, nout = ps->step->nout;
@@ -304,6 +306,8 @@ static int run_all(const struct mx_plan *plan, struct mx_tensor **table, struct 
       take[k] = ps->last[k] && mine && args[k]->buf && atomic_load(&args[k]->buf->refs) == 1;
     }
     int status = mx_run_step(ps->step, &ps->call, args, args + nin, take);
+    work += args[nin]->size;
+    if (!status && work > MX_POLL_WORK) work = 0, status = mx_poll();
     if (status) return status;
     for (int k = 0; k < nin; k++)
       if (ps->last[k] && ps->at[k] >= first_slot) release(args[k]);

@@ -22,5 +22,6 @@ bool mx_stream_idle(struct mx_stream *s);
 /* One wait of at most 50 ms, then this thread's poll: non-zero (an error is set) means stop waiting. */
 int mx_wait_a_little(mx_cond *c, mx_mutex *m);
 int mx_poll(void);
+enum { MX_POLL_WORK = 1 << 24 }; /* elements that an evaluation makes on the asking thread from one poll to the next */
 
 #endif
