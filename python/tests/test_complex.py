@@ -100,13 +100,13 @@ def test_powers_match_numpy():
     want = x.astype(complex) ** y.astype(complex)
     fine = (np.abs(want) > 1e-37) & (np.abs(want) < 1e38)
     got = np.array(mx.power(mx.array(x), mx.array(y)))
-    assert np.max(np.abs(got - want)[fine] / np.abs(want)[fine]) < 1.2e-7
+    assert np.max(np.abs(got[fine] - want[fine]) / np.abs(want[fine])) < 1.2e-7
     for n in (2, 3, -1, -2, 17, 100, -100):
         with np.errstate(all="ignore"):
             want = x.astype(complex) ** n
         fine = (np.abs(want) > 1e-37) & (np.abs(want) < 1e38)
         got = np.array(mx.power(mx.array(x), mx.array(complex(n))))
-        assert np.max(np.abs(got - want)[fine] / np.abs(want)[fine]) < 1.2e-7
+        assert np.max(np.abs(got[fine] - want[fine]) / np.abs(want[fine])) < 1.2e-7
 
 
 def test_powers_at_the_edges():
