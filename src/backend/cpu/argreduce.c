@@ -64,7 +64,7 @@ static const char *load(const struct arg *g, const char *from, int64_t n, char *
     if (!g->widen) return from;
   } else {
     char *to = g->widen ? raw : held;
-    cpu_tile_table()->load_strided[g->size == 1 ? 0 : g->size == 2 ? 1 : g->size == 4 ? 2 : 3](n, to, from, g->step);
+    cpu_copy_run(g->size, n, to, 1, from, g->step);
     if (!g->widen) return held;
     from = raw;
   }

@@ -12,8 +12,6 @@
 
 enum { SERIAL_BYTES = 1 << 17, ITEM_BYTES = 1 << 16, AHEAD = 12, SHORT_ROW = 16, RUN = 256 };
 
-static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
-
 int64_t cpu_offset(int ndim, const int64_t *shape, const int64_t *strides, int64_t at) {
   int64_t offset = 0;
   for (int d = ndim - 1; d >= 0; d--) {
@@ -34,17 +32,17 @@ struct mx_tensor cpu_part(const struct mx_tensor *of, int64_t *shape, int64_t *s
 }
 
 void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const void *src) {
-  cpu_tile_table()->store_strided[log2_size(size)](n, dst, stride, src);
+  cpu_tile_table()->store_strided[cpu_log2_size(size)](n, dst, stride, src);
 }
 
-void cpu_splat(size_t size, int64_t n, void *dst, const void *src) { cpu_tile_table()->repeat[log2_size(size)](1, n, dst, src, 0); }
+void cpu_splat(size_t size, int64_t n, void *dst, const void *src) { cpu_tile_table()->repeat[cpu_log2_size(size)](1, n, dst, src, 0); }
 
 void cpu_copy_run(size_t size, int64_t n, void *to, int64_t d, const void *from, int64_t s) {
   char *dst = to;
   const char *src = from;
   if (d == 1 && s == 1) memcpy(dst, src, (size_t)n * size);
   else if (d == 1 && s == 0) cpu_splat(size, n, dst, src);
-  else if (d == 1) cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, s);
+  else if (d == 1) cpu_tile_table()->load_strided[cpu_log2_size(size)](n, dst, src, s);
   else if (s == 1) cpu_store_strided(size, n, dst, d, src);
   else {
     _Alignas(64) char block[RUN * 8];

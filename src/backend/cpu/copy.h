@@ -33,9 +33,9 @@ int64_t cpu_offset(int ndim, const int64_t *shape, const int64_t *strides, int64
 /* A row-contiguous tensor over memory that is not its own. shape and strides are the caller's arrays. */
 struct mx_tensor cpu_part(const struct mx_tensor *of, int64_t *shape, int64_t *strides, int64_t offset);
 
-/* d[i * step] = s[i] and the like by element size. */
-/* n elements, strides in elements, any sign; the runs do not overlap. */
+/* to[i * d] = from[i * s] for n elements, strides in elements, any sign; the runs do not overlap. */
 void cpu_copy_run(size_t size, int64_t n, void *to, int64_t d, const void *from, int64_t s);
+/* dst[i * stride] = src[i] */
 void cpu_store_strided(size_t size, int64_t n, void *dst, int64_t stride, const void *src);
 
 /* dst[i] = the one element at src. */

@@ -118,13 +118,11 @@ struct scan {
   char *to;
 };
 
-static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
-
 /* m elements from `from` on, as accumulators: in place where they may. room holds two pieces. */
 static const char *load(const struct scan *s, const char *from, int64_t m, int64_t step, char *room) {
   if (step != 1) {
     char *raw = s->widen ? room + PIECE * 8 : room;
-    cpu_tile_table()->load_strided[log2_size(s->size)](m, raw, from, step);
+    cpu_copy_run(s->size, m, raw, 1, from, step);
     from = raw;
   }
   if (!s->widen) return from;

@@ -133,19 +133,20 @@ static bool sort_values(const struct cpu_sort *s, const char *from, char *to, vo
   return true;
 }
 
-static char *result_of(const struct cpu_sort *s, int64_t row) {
+char *cpu_sort_result(const struct cpu_sort *s, int64_t row) {
   return (char *)s->out->data + (row / s->inner * s->n * s->inner + row % s->inner) * (int64_t)(s->positions ? 4 : s->size);
 }
+
 static void sort_row(const struct cpu_sort *s, int64_t row, char *room, int threads) {
   const struct mx_tensor *t = s->in;
   int64_t n = s->n, offset = cpu_sort_offset(s, row);
   char *a = room, *b = a + n * 8, *values = b + n * 8;
   uint32_t *ia = (uint32_t *)(values + n * (s->wide ? 8 : 4)), *ib = ia + n;
   const char *from = (const char *)t->data + offset * (int64_t)s->size;
-  char *to = result_of(s, row);
+  char *to = cpu_sort_result(s, row);
   if (s->size == 1) return sort_bytes(s, from, to, threads); /* a whole order is a partition too */
   if (s->step != 1) {
-    cpu_tile_table()->load_strided[s->size == 1 ? 0 : s->size == 2 ? 1 : s->size == 4 ? 2 : 3](n, values, from, s->step);
+    cpu_copy_run(s->size, n, values, 1, from, s->step);
     from = values;
   }
   if (sort_values(s, from, to, a, b, threads)) return;
@@ -165,7 +166,6 @@ static void sort_row(const struct cpu_sort *s, int64_t row, char *room, int thre
   for (int64_t i = 0; i < n; i++) ((uint##bits##_t *)to)[i * s->inner] = ((const uint##bits##_t *)from)[ia[i]]; \
   return;
   switch (s->size) {
-  case 1: TAKE(8)
   case 2: TAKE(16)
   case 4: TAKE(32)
   default: TAKE(64)

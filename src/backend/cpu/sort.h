@@ -16,6 +16,7 @@ struct cpu_sort {
 
 /* Where row `row` begins in `in`, in elements: its number in row-major order of the other dimensions. */
 int64_t cpu_sort_offset(const struct cpu_sort *s, int64_t row);
+char *cpu_sort_result(const struct cpu_sort *s, int64_t row); /* where its result begins */
 /* Rows begin to end - 1, one by one. */
 void cpu_sort_rows(void *sort, int64_t begin, int64_t end);
 

@@ -53,11 +53,8 @@ static bool settle_wide(enum mx_dtype dtype, int64_t n, uint32_t *at, const int6
 static const char *row_values(const struct cpu_sort *s, int64_t row, char *held) {
   const char *from = (const char *)s->in->data + cpu_sort_offset(s, row) * (int64_t)s->size;
   if (s->step == 1) return from;
-  cpu_tile_table()->load_strided[s->size == 1 ? 0 : s->size == 2 ? 1 : s->size == 4 ? 2 : 3](s->n, held, from, s->step);
+  cpu_copy_run(s->size, s->n, held, 1, from, s->step);
   return held;
-}
-static char *row_result(const struct cpu_sort *s, int64_t row, size_t size) {
-  return (char *)s->out->data + (row / s->inner * s->n * s->inner + row % s->inner) * (int64_t)size;
 }
 
 /* Keys above every other, from `begin` to `end`. */
@@ -90,13 +87,13 @@ static void sort_block(const struct shorts *b, int64_t first, int64_t m, char *k
   if (m < b->side) memset(keys + m * line, 0, (size_t)((b->side - m) * line));
   cpu_tile_table()->sort_rows[b->key - 1](b->room, keys, room);
   if (at_once) {
-    cpu_tile_table()->sort_values(dtype, m, n, row_result(s, first, s->size), n, keys, n);
+    cpu_tile_table()->sort_values(dtype, m, n, cpu_sort_result(s, first), n, keys, n);
     return;
   }
   for (int64_t r = 0; r < m; r++) {
     const char *k = keys + r * line;
     size_t size = s->positions ? 4 : s->size;
-    char *to = row_result(s, first + r, size), *into = s->inner == 1 ? to : room;
+    char *to = cpu_sort_result(s, first + r), *into = s->inner == 1 ? to : room;
     if (s->positions && s->wide) odd[r] = !settle_wide(dtype, n, (uint32_t *)(void *)into, (const int64_t *)k, row_values(s, first + r, held));
     else if (s->positions) for (int64_t i = 0; i < n; i++) ((uint32_t *)into)[i] = (uint32_t)((const int64_t *)k)[i];
     else cpu_tile_table()->sort_values(dtype, 1, n, into, 0, k, 0);
@@ -118,13 +115,13 @@ static void sort_across(const struct shorts *b, int64_t first, int64_t m, char *
   fill_up(b, keys, n * b->side, b->room * b->side);
   cpu_tile_table()->sort_columns[b->key - 1](b->room, keys);
   if (s->positions) {
-    uint32_t *to = (uint32_t *)row_result(s, first, 4);
+    uint32_t *to = (uint32_t *)cpu_sort_result(s, first);
     for (int64_t i = 0; i < n; i++)
       for (int64_t j = 0; j < m; j++) to[i * s->inner + j] = (uint32_t)((const int64_t *)keys)[i * b->side + j];
   } else if (odd) {
     cpu_sort_rows(s, first, first + m);
   } else {
-    cpu_tile_table()->sort_values(dtype, n, m, row_result(s, first, s->size), s->inner, keys, b->side);
+    cpu_tile_table()->sort_values(dtype, n, m, cpu_sort_result(s, first), s->inner, keys, b->side);
   }
 }
 

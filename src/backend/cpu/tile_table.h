@@ -93,6 +93,8 @@ struct cpu_tile_table {
   void (*add_offsets[MX_DTYPE_COUNT])(int64_t n, int64_t *dst, const void *src, int64_t stride, int64_t size, int64_t step);
 };
 
+/* Of an element of 1, 2, 4 or 8 bytes: which entry of load_strided, store_strided and repeat is its own. */
+static inline int cpu_log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
 /* The widest table this CPU and MLX_CPU_ISA allow; chosen once. */
 const struct cpu_tile_table *cpu_tile_table(void);
 /* A named one ("base", "avx2", "avx512", "neon"), or NULL where this build or CPU has none: for tests. */

@@ -5,12 +5,10 @@
 
 #include <string.h>
 
-static int log2_size(size_t size) { return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3; }
-
 /* rows x cols elements, row stride sr, column stride sc, into a contiguous run, with no call for each row. */
 static void load_rows(char *dst, const char *src, size_t size, int64_t rows, int64_t cols, int64_t sr, int64_t sc) {
   if (sc == 0 && cols > 1) {
-    cpu_tile_table()->repeat[log2_size(size)](rows, cols, dst, src, sr);
+    cpu_tile_table()->repeat[cpu_log2_size(size)](rows, cols, dst, src, sr);
     return;
   }
 #define SHORT(bits)                                                                                           \
@@ -28,12 +26,6 @@ static void load_rows(char *dst, const char *src, size_t size, int64_t rows, int
   default: SHORT(64)
   }
 #undef SHORT
-}
-
-static void load_run(char *dst, const char *src, size_t size, int64_t n, int64_t step) {
-  if (step == 1) memcpy(dst, src, (size_t)n * size);
-  else if (step == 0) cpu_splat(size, n, dst, src);
-  else cpu_tile_table()->load_strided[log2_size(size)](n, dst, src, step);
 }
 
 /* n elements from linear index start, in the order of the space. */
@@ -56,7 +48,7 @@ static void load(char *dst, const char *src, size_t size, const struct vm_space 
       at[last - 1] += rows - 1;
       offset += (rows - 1) * strides[last - 1];
     } else {
-      load_run(dst, from, size, run, strides[last]);
+      cpu_copy_run(size, run, dst, 1, from, strides[last]);
     }
     dst += (size_t)(rows * run) * size;
     n -= rows * run;
@@ -133,7 +125,7 @@ void vm_load_plane(struct vm_worker *w, const struct vm_space *s, const int64_t 
       const char *from = data + r * sr * (int64_t)size;
       if (rows > 1 && sc == 1) /* rows lie too far apart for the hardware to foresee the next tile's */
         for (int64_t at = cols * (int64_t)size; at < 2 * cols * (int64_t)size; at += 64) __builtin_prefetch(from + at, 0, 2);
-      load_run(reg + (size_t)(r * cols) * size, from, size, cols, sc);
+      cpu_copy_run(size, cols, reg + (size_t)(r * cols) * size, 1, from, sc);
     }
   }
 }
